@@ -1,0 +1,118 @@
+"""The function's entry: recognise → answer, and the one catch-all.
+
+Enters: whatever wakes the function. Leaves: a structured object whose `statusCode` is true, or a raised error where only
+that makes the platform deliver an upload again. Importing this loads neither the model nor its engine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from snapshot_restore_py import register_after_restore
+
+from handler import telemetry
+from handler.answer import answer, failed
+from handler.errors import CutoutError, Unforeseen, UnknownEvent
+from handler.job import Invocation
+from handler.pipeline import Pipeline
+from handler.settings import Settings
+from handler.sources import Source
+from handler.sources.http import Http
+from handler.sources.s3 import S3
+from handler.sources.warmup import Warmup
+from handler.sources.wrapped import Wrapped
+from handler.warmup import warm_up
+
+SOURCES: tuple[Source, ...] = (Http(), Warmup(), S3(), Wrapped())
+
+ACCEPTED = (
+    "API Gateway (REST and HTTP API), Function URL and ALB requests; S3 notifications; EventBridge schedules; "
+    'and the pings {"warmup": true}, {"warmer": true} and those of serverless-plugin-warmup'
+)
+
+
+class Environment:
+    """What one execution environment keeps between invocations."""
+
+    def __init__(self) -> None:
+        self._pipeline: Pipeline | None = None
+        self.cold = True
+
+    def pipeline(self) -> Pipeline:
+        """Give the pipeline, made with the first event: settings that make no sense are then answered, not a crash.
+
+        Raises ConfigurationError.
+        """
+        if self._pipeline is None:
+            self._pipeline = Pipeline(Settings.from_env())
+        return self._pipeline
+
+    def renew(self) -> None:
+        """Drop what a restored snapshot must not share with its siblings."""
+        if self._pipeline is not None:
+            self._pipeline.storage.forget_connections()
+
+    def warm_at_start(self) -> None:
+        """Warm up during init where nobody waits for it. A failure is logged and counted, and init goes on."""
+        try:
+            pipeline = self.pipeline()
+            if pipeline.settings.warms_at_start:
+                warm_up(pipeline, Invocation(request_id="init"))
+        except CutoutError as error:
+            telemetry.count(telemetry.WARMUPS[500])
+            telemetry.logger.error("no warm-up at start", extra={"reason": str(error)})
+        telemetry.flush()
+
+
+environment = Environment()
+register_after_restore(environment.renew)
+environment.warm_at_start()
+
+
+def lambda_handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON and the platform give
+    """Answer one event.
+
+    Raises a ServiceError, ModelError, ConfigurationError or Unforeseen for an event that has to be delivered again.
+    """
+    invocation = _invocation(context)
+    if environment.cold:
+        environment.cold = False
+        telemetry.count(telemetry.COLD_START)
+    source = recognise(event)
+    try:
+        if source is None:
+            return answer("unknown", [failed(_unknown(event))])
+        return source.answer(event, invocation, environment.pipeline())
+    except CutoutError as error:
+        telemetry.logger.warning("refused", extra={"code": error.code, "reason": str(error), "request_id": invocation.request_id})
+        return source.refuse(event, error, invocation)
+    except Exception as error:
+        telemetry.logger.exception("failed unforeseen", extra={"request_id": invocation.request_id})
+        unforeseen = Unforeseen(invocation.request_id)
+        if source is None:
+            return answer("unknown", [failed(unforeseen)])
+        return source.refuse(event, unforeseen, invocation)
+    finally:
+        telemetry.flush()
+
+
+def recognise(event: Any) -> Source | None:  # noqa: ANN401 - anything that JSON holds
+    """Find the one source whose event this is."""
+    return next((source for source in SOURCES if source.matches(event)), None)
+
+
+def _invocation(context: Any) -> Invocation:  # noqa: ANN401 - awslambdaric's context, or None in a console's test
+    return Invocation(
+        request_id=getattr(context, "aws_request_id", "unknown"),
+        function_arn=getattr(context, "invoked_function_arn", None),
+        remaining_ms=getattr(context, "get_remaining_time_in_millis", lambda: float("inf")),
+    )
+
+
+def _unknown(event: Any) -> UnknownEvent:  # noqa: ANN401 - anything that JSON holds
+    """Say what was understood of an event and what is accepted."""
+    if isinstance(event, dict):
+        seen = f"an object with the keys {', '.join(sorted(str(key)[:40] for key in event)[:12]) or 'none'}"
+    else:
+        seen = f"a {type(event).__name__}"
+    return UnknownEvent(f"The event is {seen}, which no source knows. Accepted are {ACCEPTED}.")
