@@ -1,0 +1,1 @@
+"""What goes into the image's /opt, one folder per image layer; nothing here imports handler/."""
