@@ -1,34 +1,33 @@
 """The function's entry: recognise → answer, and the one catch-all.
 
-Enters: whatever wakes the function. Leaves: a structured object whose `statusCode` is true, or a raised error where only
-that makes the platform deliver an upload again. Importing this loads neither the model nor its engine.
+Enters: whatever wakes the function. Leaves: a structured object whose `statusCode` is true, or a raised error where
+only that makes the platform deliver an upload again. Importing this loads neither the model nor its engine.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snapshot_restore_py import register_after_restore
 
 from handler import telemetry
-from handler.answer import answer, failed
-from handler.errors import CutoutError, Unforeseen, UnknownEvent
+from handler.errors import CutoutError, Unforeseen
 from handler.job import Invocation
 from handler.pipeline import Pipeline
 from handler.settings import Settings
-from handler.sources import Source
 from handler.sources.http import Http
 from handler.sources.s3 import S3
+from handler.sources.unknown import Unknown
 from handler.sources.warmup import Warmup
 from handler.sources.wrapped import Wrapped
 from handler.warmup import warm_up
 
+if TYPE_CHECKING:
+    from handler.sources import Source
+
 SOURCES: tuple[Source, ...] = (Http(), Warmup(), S3(), Wrapped())
 
-ACCEPTED = (
-    "API Gateway (REST and HTTP API), Function URL and ALB requests; S3 notifications; EventBridge schedules; "
-    'and the pings {"warmup": true}, {"warmer": true} and those of serverless-plugin-warmup'
-)
+UNKNOWN = Unknown()
 
 
 class Environment:
@@ -80,25 +79,22 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ANN401 
         telemetry.count(telemetry.COLD_START)
     source = recognise(event)
     try:
-        if source is None:
-            return answer("unknown", [failed(_unknown(event))])
         return source.answer(event, invocation, environment.pipeline())
     except CutoutError as error:
-        telemetry.logger.warning("refused", extra={"code": error.code, "reason": str(error), "request_id": invocation.request_id})
+        telemetry.logger.warning(
+            "refused", extra={"code": error.code, "reason": str(error), "request_id": invocation.request_id}
+        )
         return source.refuse(event, error, invocation)
-    except Exception as error:
+    except Exception:  # noqa: BLE001 - the catch-all: no event leads to a traceback in an answer
         telemetry.logger.exception("failed unforeseen", extra={"request_id": invocation.request_id})
-        unforeseen = Unforeseen(invocation.request_id)
-        if source is None:
-            return answer("unknown", [failed(unforeseen)])
-        return source.refuse(event, unforeseen, invocation)
+        return source.refuse(event, Unforeseen(invocation.request_id), invocation)
     finally:
         telemetry.flush()
 
 
-def recognise(event: Any) -> Source | None:  # noqa: ANN401 - anything that JSON holds
-    """Find the one source whose event this is."""
-    return next((source for source in SOURCES if source.matches(event)), None)
+def recognise(event: Any) -> Source:  # noqa: ANN401 - anything that JSON holds
+    """Find the one source whose event this is; `Unknown` where there is none."""
+    return next((source for source in SOURCES if source.matches(event)), UNKNOWN)
 
 
 def _invocation(context: Any) -> Invocation:  # noqa: ANN401 - awslambdaric's context, or None in a console's test
@@ -107,12 +103,3 @@ def _invocation(context: Any) -> Invocation:  # noqa: ANN401 - awslambdaric's co
         function_arn=getattr(context, "invoked_function_arn", None),
         remaining_ms=getattr(context, "get_remaining_time_in_millis", lambda: float("inf")),
     )
-
-
-def _unknown(event: Any) -> UnknownEvent:  # noqa: ANN401 - anything that JSON holds
-    """Say what was understood of an event and what is accepted."""
-    if isinstance(event, dict):
-        seen = f"an object with the keys {', '.join(sorted(str(key)[:40] for key in event)[:12]) or 'none'}"
-    else:
-        seen = f"a {type(event).__name__}"
-    return UnknownEvent(f"The event is {seen}, which no source knows. Accepted are {ACCEPTED}.")

@@ -10,21 +10,24 @@ import io
 import math
 import warnings
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from handler.errors import FileTooLarge, InvalidDimensions, InvalidFileType, ResolutionTooHigh, UnreadableImage
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
 READABLE = "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF and HEIC"
 
 # ISO base media brands of HEVC pictures; AVIF's are Pillow's own to read.
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 
-# Our own limit, checked on the header's size before any pixel is decoded, replaces Pillow's warning and its second limit.
+# Our own limit, checked on the header's size before any pixel is decoded, replaces Pillow's warning and its second
+# limit.
 Image.MAX_IMAGE_PIXELS = None
 
 # The largest side each format can hold.
@@ -51,16 +54,16 @@ class Picture:
     @property
     def width_px(self) -> int:
         """Columns."""
-        return self.rgb.shape[1]
+        return int(self.rgb.shape[1])
 
     @property
     def height_px(self) -> int:
         """Rows."""
-        return self.rgb.shape[0]
+        return int(self.rgb.shape[0])
 
     @property
     def seen(self) -> NDArray[np.uint8]:
-        """The picture as a page shows it, (H, W, 3): a transparent one over white, so that hidden colours stay hidden."""
+        """The picture as a page shows it, (H, W, 3): over white, so that colours under alpha 0 stay hidden."""
         if self.alpha is None:
             return self.rgb
         page = Image.new("RGB", (self.width_px, self.height_px), "white")
@@ -91,15 +94,16 @@ def read_header(data: bytes, limits: Limits) -> Header:
         raise FileTooLarge(f"The file has {len(data):,} bytes; the limit is {limits.max_bytes:,}. Send a smaller file.")
     if not data:
         raise InvalidFileType(f"The file is empty. Send a picture: {READABLE} are read.")
-    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
+    heif = data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS
+    if heif:
         _read_heif()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about odd metadata; what matters raises
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
-        raise InvalidFileType(f"The file is no picture that can be read: {READABLE} are.") from error
-    except Exception as error:  # noqa: BLE001 - hostile headers raise whatever a parser's arithmetic raises
+            image = Image.open(io.BytesIO(data), formats=("HEIF",) if heif else FORMATS)
+    except UnidentifiedImageError as error:
+        raise InvalidFileType(f"The file is not a picture that can be read; {READABLE} can.") from error
+    except Exception as error:
         raise UnreadableImage(f"The picture's header is broken ({type(error).__name__}). Export it again.") from error
     width_px, height_px = image.size
     if width_px * height_px > limits.max_megapixels * 1e6:
@@ -125,7 +129,7 @@ def decode(header: Header, max_megapixels: float | None = None) -> Picture:
             ImageOps.exif_transpose(image, in_place=True)
             colours, alpha = _separate(image)
             rgb = _to_srgb(colours, profile)
-    except Exception as error:  # noqa: BLE001 - decoders raise OSError, SyntaxError, struct.error, EOFError, ValueError …
+    except Exception as error:
         raise UnreadableImage(
             f"The picture's data is damaged or cut short ({type(error).__name__}: {error}). Export it again."
         ) from error
@@ -149,7 +153,7 @@ def encode(pixels: NDArray[np.uint8], file_format: Literal["png", "jpg", "webp"]
     longest_px = max(pixels.shape[:2])
     if longest_px > MAX_SIDE_PX[file_format]:
         raise InvalidDimensions(
-            f"{file_format} holds sides of up to {MAX_SIDE_PX[file_format]:,} px and the result's is {longest_px:,} px. "
+            f"{file_format} holds sides of up to {MAX_SIDE_PX[file_format]:,} px and the result's has {longest_px:,}. "
             "Ask for png, or for a smaller size."
         )
     image = Image.fromarray(pixels)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matting import estimate_foreground
-from numpy.typing import NDArray
 from PIL import Image
 
 from handler.errors import UnknownForeground
 from handler.job import Box, Rendering, Rgba
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from handler.codec import Picture
 
 WHITE: Rgba = (255, 255, 255, 255)

@@ -24,7 +24,8 @@
     ├── ConfigurationError     500   a setting makes no sense: names the variable, the value and what would do
     └── Unforeseen             500   stands in for an exception nobody foresaw: the log has its traceback
 
-`code` and `title` of a request's errors are those of the remove.bg contract where it has one, since its clients read them.
+`code` and `title` of a request's errors are those of the remove.bg contract where it has one, since its clients read
+them.
 """
 
 from __future__ import annotations

@@ -25,9 +25,9 @@ class SizePolicy:
 def network_size(width_px: int, height_px: int, policy: SizePolicy) -> tuple[int, int]:
     """Give the (width, height) in px that a picture is resampled to for the network.
 
-    Static squares every picture, as upstream does. Dynamic keeps the aspect ratio: the shorter side is bounded by 1280 px
-    and both are rounded to multiples of 32, exactly as transparent-background's `dynamic_resize` does wherever that works;
-    where it fails or exhausts memory, this does not:
+    Static squares every picture, as upstream does. Dynamic keeps the aspect ratio: the shorter side is bounded by
+    1280 px and both are rounded to multiples of 32, exactly as transparent-background's `dynamic_resize` does
+    wherever that works; where it fails or exhausts memory, this does not:
 
     | picture | upstream | here | why |
     |---|---|---|---|

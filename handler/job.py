@@ -5,9 +5,11 @@ A source parses its event into Jobs; the pipeline turns each into a Result; the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Format = Literal["auto", "png", "jpg", "webp"]
 Channels = Literal["rgba", "alpha"]
@@ -91,7 +93,7 @@ class Result:
     stages_ms: Mapping[str, float]
 
 
-class Skip(Exception):  # noqa: N818 - no error: there is nothing to do, and `str(skip)` says why
+class Skip(Exception):
     """Leave this picture alone. Reported with its reason, never retried."""
 
 

@@ -1,18 +1,20 @@
 """model.json: what the artefact says of itself. No constant of a model is written anywhere else.
 
-Enters: the folder of an artefact (made by `layers/model`). Leaves: a frozen Manifest, or a ModelError that names the file
-and the field. It must not load the weights.
+Enters: the folder of an artefact (made by `layers/model`). Leaves: a frozen Manifest, or a ModelError that names the
+file and the field. It must not load the weights.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from handler.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 SCHEMA_VERSION = 1
 MANIFEST = "model.json"

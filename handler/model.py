@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from handler.errors import ConfigurationError, ModelError
@@ -19,6 +18,8 @@ from handler.geometry import SizePolicy, network_size
 from handler.manifest import Manifest, read_manifest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from handler.settings import Settings
 
 RESAMPLE = {"bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
@@ -131,7 +132,9 @@ def _policy(manifest: Manifest, settings: Settings) -> tuple[SizePolicy, tuple[s
         notes.append(f"INSPIRENET_MODE has no effect: the artefact is {manifest.name}.")
     if manifest.size_policy == "fixed":
         if settings.inspirenet_resize == "dynamic":
-            notes.append(f"INSPIRENET_RESIZE=dynamic has no effect: {manifest.name} takes {manifest.base_px} px squares.")
+            notes.append(
+                f"INSPIRENET_RESIZE=dynamic has no effect: {manifest.name} takes {manifest.base_px} px squares."
+            )
         if settings.target_size not in {None, manifest.base_px}:
             notes.append(f"TARGET_SIZE has no effect: {manifest.name} takes {manifest.base_px} px squares.")
         return SizePolicy("fixed", manifest.base_px), tuple(notes)
@@ -149,7 +152,7 @@ def _policy(manifest: Manifest, settings: Settings) -> tuple[SizePolicy, tuple[s
 def _open_engine(manifest: Manifest, settings: Settings) -> Engine:
     try:
         if manifest.engine == "torch":
-            from handler.engines.torch import TorchEngine  # noqa: PLC0415 - the door is lazy on purpose
+            from handler.engines.reference import TorchEngine  # noqa: PLC0415 - the door is lazy on purpose
 
             return TorchEngine(manifest, settings.threads)
         from handler.engines.onnx import OnnxEngine  # noqa: PLC0415 - the door is lazy on purpose

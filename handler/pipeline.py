@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler import telemetry
 from handler.codec import MEDIA_TYPES, Limits, decode, encode, read_header
@@ -16,8 +16,10 @@ from handler.compose import compose
 from handler.errors import CallerError, TimeTooShort
 from handler.job import Cutout, Inline, Invocation, Job, Result, S3Object, Skip
 from handler.model import Model
-from handler.settings import Settings
 from handler.storage import CUTOUT_OF, SEQUENCER, Fetched, Storage
+
+if TYPE_CHECKING:
+    from handler.settings import Settings
 
 # What a stage is taken to need before this environment has measured it.
 UNMEASURED_LOAD_MS = 2_000.0
@@ -53,7 +55,9 @@ class Pipeline:
         try:
             result = self.cut_out(job, invocation, watch, facts)
         except Exception as error:
-            outcome = "skipped" if isinstance(error, Skip) else "refused" if isinstance(error, CallerError) else "failed"
+            outcome = (
+                "skipped" if isinstance(error, Skip) else "refused" if isinstance(error, CallerError) else "failed"
+            )
             code = getattr(error, "code", type(error).__name__)
             telemetry.picture(outcome, watch.stages_ms, {**facts, "code": code, "reason": str(error)})
             raise
@@ -61,7 +65,10 @@ class Pipeline:
         return result
 
     def cut_out(self, job: Job, invocation: Invocation, watch: telemetry.Stopwatch, facts: dict[str, Any]) -> Result:
-        """Take one picture through the stages, unreported; `watch` and `facts` fill up on the way, also where it fails."""
+        """Take one picture through the stages, unreported.
+
+        `watch` and `facts` fill up on the way, also where it fails.
+        """
         with self._one_at_a_time:
             return self._stages(job, invocation, watch, facts)
 
@@ -117,7 +124,7 @@ class Pipeline:
         remaining_ms = invocation.remaining_ms()
         if remaining_ms < needed_ms:
             raise TimeTooShort(
-                f"The picture would take about {needed_ms / 1e3:.1f} s and {max(0.0, remaining_ms) / 1e3:.1f} s are left. "
+                f"The picture would take about {needed_ms / 1e3:.1f} s; {max(0, remaining_ms) / 1e3:.1f} s are left. "
                 "Try again, send a smaller picture, or raise the function's timeout or memory."
             )
 

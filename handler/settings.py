@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from handler.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 # A vCPU a 1,769 MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 MEMORY_MB_PER_VCPU = 1_769
@@ -23,6 +25,7 @@ RESIZES = ("static", "dynamic")
 SIZES = ("auto", "preview", "medium", "hd", "full", "50MP")
 
 T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Settings:
             max_network_megapixels=_read(
                 env, "MAX_NETWORK_MEGAPIXELS", _positive(float), None, "a number above 0, such as 1.7"
             ),
-            min_instances=_read(env, "MIN_INSTANCES", _from_zero(int), cls.min_instances, "a whole number from 0"),
+            min_instances=_read(env, "MIN_INSTANCES", _from_zero, cls.min_instances, "a whole number from 0"),
             output_bucket=env.get("OUTPUT_BUCKET"),
             output_prefix=given.get("OUTPUT_PREFIX", cls.output_prefix),  # empty is a value here: no prefix
             output_format=_choice(env, "OUTPUT_FORMAT", ("png", "webp"), cls.output_format),
@@ -85,7 +88,7 @@ class Settings:
             ),
             api_keys=tuple(key.strip() for key in env.get("API_KEYS", "").split(",") if key.strip()),
             warmup_hold_ms=_read(
-                env, "WARMUP_HOLD_MS", _from_zero(int), cls.warmup_hold_ms, "a whole number of milliseconds from 0"
+                env, "WARMUP_HOLD_MS", _from_zero, cls.warmup_hold_ms, "a whole number of milliseconds from 0"
             ),
             threads=_read(env, "THREADS", _positive(int), _threads_for(memory_mb), "a whole number above 0"),
             function_name=env.get("AWS_LAMBDA_FUNCTION_NAME"),
@@ -121,22 +124,21 @@ def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default
     return env[name]
 
 
-def _positive(parse: Callable[[str], T]) -> Callable[[str], T]:
-    return _bounded(parse, lambda value: 0 < value < math.inf)
-
-
-def _from_zero(parse: Callable[[str], T]) -> Callable[[str], T]:
-    return _bounded(parse, lambda value: 0 <= value < math.inf)
-
-
-def _bounded(parse: Callable[[str], T], accepts: Callable[[T], bool]) -> Callable[[str], T]:
-    def bounded(text: str) -> T:
+def _positive(parse: Callable[[str], Number]) -> Callable[[str], Number]:
+    def bounded(text: str) -> Number:
         value = parse(text)
-        if not accepts(value):
+        if not 0 < value < math.inf:
             raise ValueError(text)
         return value
 
     return bounded
+
+
+def _from_zero(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
 
 
 def _multiple_of_32(text: str) -> int:

@@ -1,12 +1,12 @@
 """S3, and the one place where botocore's and urllib3's errors end.
 
-Enters: an S3Object to read, or bytes and an S3Target to write. Leaves: bytes with what S3 says of them, or an error of our
-tree: a missing object is the caller's fault, refused access the operator's, throttling and timeouts the dependency's.
+Enters: an S3Object to read, or bytes and an S3Target to write. Leaves: bytes with what S3 says of them, or an error
+of our tree: a missing object is the caller's fault, refused access the operator's, throttling and timeouts the
+dependency's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,8 +26,11 @@ from handler.errors import (
 from handler.job import S3Object, S3Target, Skip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 # User metadata of everything this function writes; by the first it knows its own output again.
 CUTOUT_OF = "cutout-of-etag"
@@ -64,9 +67,11 @@ class Storage:
 
         Raises Skip where this function wrote it, ObjectNotFound, AccessDenied, FileTooLarge (unread), DependencyError.
         """
-        version = {"VersionId": source.version_id} if source.version_id else {}
+        wanted: GetObjectRequestTypeDef = {"Bucket": source.bucket, "Key": source.key}
+        if source.version_id:
+            wanted["VersionId"] = source.version_id
         with _errors_of(f"s3://{source.bucket}/{source.key}"):
-            answer = self._s3().get_object(Bucket=source.bucket, Key=source.key, **version)
+            answer = self._s3().get_object(**wanted)
             body = answer["Body"]
             try:
                 if CUTOUT_OF in answer["Metadata"]:
@@ -116,7 +121,9 @@ class Storage:
 
             self._client = boto3.client(
                 "s3",
-                config=Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}),
+                config=Config(
+                    connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
+                ),
             )
         return self._client
 
@@ -149,10 +156,11 @@ def _named(error: ClientError, place: str, *, writing: bool) -> CutoutError:
             return ConfigurationError(f"{place} cannot be written, there is no such bucket: mend OUTPUT_BUCKET.")
         return ObjectNotFound(f"{place} does not exist ({code}); it may have been deleted since the event was sent.")
     if code in DENIED:
-        what = "write" if writing else "read"
+        if writing:
+            return AccessDenied(f"S3 refuses to write {place} ({code}): the function's role needs s3:PutObject.")
         return AccessDenied(
-            f"S3 refuses to {what} {place} ({code}): the function's role needs s3:{'PutObject' if writing else 'GetObject'}"
-            f"{'' if writing else ', and s3:ListBucket to tell a missing object from a refused one'}."
+            f"S3 refuses to read {place} ({code}): the function's role needs s3:GetObject, and s3:ListBucket to tell "
+            "a missing object from a refused one."
         )
     if code == "InvalidObjectState":
         return CallerError(f"{place} is archived: restore it from its storage class first.")

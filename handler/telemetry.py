@@ -7,19 +7,26 @@ Names of metrics and log fields stand here alone; alarms, dashboards and queries
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 NAMESPACE = "InspyrenetLambda"
 SERVICE = "background-removal"
 
 COLD_START = "ColdStart"
 WARMUPS = {200: "WarmupSuccess", 206: "WarmupPartial", 500: "WarmupFailure"}
-PICTURES = {"cut_out": "PictureCutOut", "refused": "PictureRefused", "failed": "PictureFailed", "skipped": "PictureSkipped"}
+PICTURES = {
+    "cut_out": "PictureCutOut",
+    "refused": "PictureRefused",
+    "failed": "PictureFailed",
+    "skipped": "PictureSkipped",
+}
 MODEL_LOAD_MS = "ModelLoadTime"
 STAGES_MS = {
     "fetch": "FetchTime",
@@ -30,7 +37,7 @@ STAGES_MS = {
     "deliver": "DeliverTime",
 }
 
-logger = Logger(service=SERVICE, utc=True)
+logger = Logger(service=SERVICE, utc=True, serialize_stacktrace=False)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 
 

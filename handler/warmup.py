@@ -11,14 +11,16 @@ import io
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image, ImageDraw
 
 from handler import telemetry
 from handler.errors import CutoutError
 from handler.job import Inline, Invocation, Job, Rendering
-from handler.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from handler.pipeline import Pipeline
 
 DUMMY_PX = 64
 
@@ -101,7 +103,17 @@ def warm_up(pipeline: Pipeline, invocation: Invocation, width_px: int = DUMMY_PX
             telemetry.logger.exception("warm-up failed", extra={"status_code": code})
     warmth = Warmth(code, message, model.loaded, time.perf_counter() - begun, load_s, inference_s, cold)
     telemetry.count(telemetry.WARMUPS[code])
-    telemetry.logger.info("warm-up", extra={"status_code": code, "request_id": invocation.request_id, **warmth.body})
+    telemetry.logger.info(
+        "warm-up",
+        extra={
+            "status_code": code,
+            "detail": message,
+            "model_ready": model.loaded,
+            "cold_start": cold,
+            "total_time_s": round(warmth.total_time_s, 3),
+            "request_id": invocation.request_id,
+        },
+    )
     return warmth
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import hmac
 import uuid
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -23,8 +23,12 @@ from handler.api.faults import Faults, cutout_error, http_error
 from handler.api.parameters import rendering_of
 from handler.errors import CutoutError, Unauthorized
 from handler.job import Box, Cutout, Inline, Invocation, Job
-from handler.pipeline import Pipeline
 from handler.warmup import warm_up
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from handler.pipeline import Pipeline
 
 ROUTES = {
     "POST /v1.0/removebg": "cut out a picture: image_file, image_file_b64, or the picture as the body",

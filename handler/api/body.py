@@ -1,7 +1,7 @@
 """A request's body to its fields and its picture, whichever of four ways the client chose to send them.
 
-Enters: multipart/form-data, application/x-www-form-urlencoded, application/json, or the picture's bytes themselves with the
-parameters in the query. Leaves: a Body. It must not know what the parameters mean.
+Enters: multipart/form-data, application/x-www-form-urlencoded, application/json, or the picture's bytes themselves
+with the parameters in the query. Leaves: a Body. It must not know what the parameters mean.
 """
 
 from __future__ import annotations
@@ -9,14 +9,20 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+import sys
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from handler.errors import CallerError, FileTooLarge, InvalidParameter, MissingSource, MultipleSources, UnreadableImage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Message, Receive
 
 PICTURE, PICTURE_B64 = "image_file", "image_file_b64"
 
@@ -45,10 +51,11 @@ class Body:
 
 async def read_body(request: Request, max_bytes: int) -> Body:
     """Read and parse a body of up to `max_bytes` of picture. Raises FileTooLarge or another CallerError."""
+    request = Request(request.scope, _limited(request.receive, max_bytes))
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return await _read_multipart(request, max_bytes)
-    data = await _read_limited(request, max_bytes)
+        return await _read_multipart(request)
+    data = await request.body()
     if kind == "application/x-www-form-urlencoded":
         try:
             pairs = dict(parse_qsl(data.decode(), max_num_fields=100))
@@ -61,12 +68,11 @@ async def read_body(request: Request, max_bytes: int) -> Body:
     return Body(query, {PICTURE: data} if data else {})
 
 
-async def _read_multipart(request: Request, max_bytes: int) -> Body:
-    data = await _read_limited(request, max_bytes)  # the parser itself has no limit on a file's size
-    request._body = data  # noqa: SLF001 - where Request.body() would have kept it for form()
+async def _read_multipart(request: Request) -> Body:
     fields: dict[str, str] = {}
     files: dict[str, bytes] = {}
-    async with request.form(max_files=10, max_fields=100, max_part_size=len(data) + 1) as form:
+    # The body as a whole is limited already; a part's own limit would only hit image_file_b64.
+    async with request.form(max_files=10, max_fields=100, max_part_size=sys.maxsize) as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 content = await value.read()
@@ -79,21 +85,20 @@ async def _read_multipart(request: Request, max_bytes: int) -> Body:
     return Body(fields, files)
 
 
-async def _read_limited(request: Request, max_bytes: int) -> bytes:
-    """Read a body, and stop at the limit: base64 makes a picture a third larger, a form adds some lines."""
+def _limited(receive: Receive, max_bytes: int) -> Receive:
+    """Stop reading at the limit: base64 makes a picture a third larger, a form adds some lines."""
     limit = max_bytes * 4 // 3 + 65_536
-    declared = request.headers.get("content-length", "0")
-    chunks, size = [], int(declared) if declared.isdecimal() else 0
-    if size <= limit:
-        size = 0
-        async for chunk in request.stream():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                break
-    if size > limit:
-        raise FileTooLarge(f"The request has more than {limit:,} bytes; a picture may have {max_bytes:,}.")
-    return b"".join(chunks)
+    received = 0
+
+    async def limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise FileTooLarge(f"The request has more than {limit:,} bytes; a picture may have {max_bytes:,}.")
+        return message
+
+    return limited
 
 
 def _json_fields(data: bytes) -> dict[str, str]:

@@ -1,20 +1,23 @@
 """The parameter table of POST /v1.0/removebg: names and values of the remove.bg contract to a Rendering.
 
-Enters: the request's fields, none of them empty. Leaves: a Rendering, or InvalidParameter with the code `invalid_<name>`.
-A parameter that is not offered yet is taken at the values that ask for nothing, and refused at every other: a client must
-not believe that its crop was done. To offer one: give it a reader in READERS and a field in Rendering.
+Enters: the request's fields, none of them empty. Leaves: a Rendering, or InvalidParameter with the code
+`invalid_<name>`. A parameter that is not offered yet is taken at the values that ask for nothing, and refused at
+every other: a client must not believe that its crop was done. To offer one: give it a reader in READERS and a field
+in Rendering.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import ImageColor
 
 from handler.errors import InvalidParameter
 from handler.job import Rendering, Rgba
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 # Megapixels of the result; None: the picture's own size.
 SIZES: dict[str, float | None] = {
@@ -76,8 +79,8 @@ _NO = ("false", "0", "no")
 _WHOLE = ("0% 0% 100% 100%",)
 _ZERO = ("0", "0px", "0%")
 
-# What the contract has and is not offered yet, with the values that ask for nothing. `type` only tells remove.bg which of
-# its models to take, so that all its values are fine here.
+# What the contract has and is not offered yet, with the values that ask for nothing. `type` only tells remove.bg
+# which of its models to take, so that all its values are fine here.
 NOT_YET: dict[str, tuple[str, ...]] = {
     "type": ("auto", "person", "product", "car", "animal", "graphic", "graphics", "transportation", "other"),
     "type_level": ("none", "1", "2", "latest"),
@@ -96,7 +99,10 @@ NOT_YET: dict[str, tuple[str, ...]] = {
 
 
 def rendering_of(fields: Mapping[str, str], default_size: str) -> Rendering:
-    """Read every parameter of a request. Raises InvalidParameter for the first that makes no sense or is not offered."""
+    """Read every parameter of a request.
+
+    Raises InvalidParameter for the first that makes no sense or is not offered.
+    """
     members: dict[str, Any] = {"max_megapixels": SIZES[default_size.lower()]}
     for name, (read, member) in READERS.items():
         if name in fields:

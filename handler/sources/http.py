@@ -12,12 +12,13 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from handler.errors import CutoutError, MalformedEvent, ResultTooLarge, error_document
-from handler.job import Invocation
-from handler.pipeline import Pipeline
 from handler.telemetry import logger
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+
+    from handler.job import Invocation
+    from handler.pipeline import Pipeline
 
 Sender = Literal["rest", "http-api", "function-url", "alb"]
 
@@ -29,7 +30,8 @@ MAX_ANSWER_BYTES: dict[Sender, int] = {
     "function-url": 6_291_556,
     "alb": 1_048_576,
 }
-# The gateways answer 504 then, while the function would run on: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+# The gateways answer 504 then, while the function would run on:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 CALLER_WAITS_MS: dict[Sender, float] = {"rest": 29_000.0, "http-api": 30_000.0}
 
 

@@ -10,15 +10,17 @@ pass, the whole event is raised at the end; its finished records are simply done
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from handler.answer import answer, failed, skipped
 from handler.errors import ConfigurationError, CutoutError, MalformedEvent, ServiceError, Unforeseen
 from handler.job import Invocation, Job, Rendering, S3Object, S3Target, Skip
-from handler.pipeline import Pipeline
-from handler.settings import Settings
 from handler.telemetry import logger
+
+if TYPE_CHECKING:
+    from handler.pipeline import Pipeline
+    from handler.settings import Settings
 
 EVENT = "s3"
 
@@ -45,11 +47,15 @@ class S3:
     def answer(self, event: Any, invocation: Invocation, pipeline: Pipeline) -> dict[str, Any]:  # noqa: ANN401
         """Cut out every record's object. Raises Redelivery where any failed for a reason that may pass."""
         if event.get("Event") == "s3:TestEvent":
-            return answer(EVENT, [skipped("It is S3's test event; the notification works.", bucket=event.get("Bucket"))])
+            return answer(
+                EVENT, [skipped("It is S3's test event; the notification works.", bucket=event.get("Bucket"))]
+            )
         outcomes = [_work(record, invocation, pipeline) for record in event["Records"]]
         retriable = [error for _, error in outcomes if error is not None and error.retriable]
         if retriable:
-            raise Redelivery(f"{len(retriable)} of {len(outcomes)} objects failed and may succeed later: {retriable[0]}")
+            raise Redelivery(
+                f"{len(retriable)} of {len(outcomes)} objects failed and may succeed later: {retriable[0]}"
+            )
         return answer(EVENT, [result for result, _ in outcomes])
 
     def refuse(self, event: Any, error: CutoutError, invocation: Invocation) -> dict[str, Any]:  # noqa: ANN401, ARG002
@@ -80,7 +86,7 @@ def _work(
     except CutoutError as error:
         logger.warning("record failed", extra={**facts, "code": error.code, "reason": str(error)})
         return failed(error, **facts), error
-    except Exception:
+    except Exception:  # noqa: BLE001 - one record's surprise must not keep the others from being worked on
         logger.exception("record failed unforeseen", extra=facts)
         unforeseen = Unforeseen(invocation.request_id)
         return failed(unforeseen, **facts), unforeseen
@@ -127,15 +133,16 @@ def _skip_what_is_no_picture(record: dict[str, Any], source: S3Object, size_byte
 def target_of(source: S3Object, settings: Settings) -> S3Target:
     """Say where an object's cut-out goes: the whole key with one more extension, so that no two inputs share a result.
 
-    Raises Skip for what lies among the results already, ConfigurationError where results would start the function again.
+    Raises Skip for what lies among the results already, ConfigurationError where results would start the function
+    again.
     """
     if settings.output_bucket is None:
         raise ConfigurationError("OUTPUT_BUCKET is not set: name the bucket that cut-outs of uploads go to.")
     if settings.output_bucket == source.bucket:
         if not settings.output_prefix:
             raise ConfigurationError(
-                f"OUTPUT_BUCKET is the bucket of the uploads ({source.bucket}) and OUTPUT_PREFIX is empty, so that results "
-                "would start the function again: set a prefix, such as cutouts/."
+                f"OUTPUT_BUCKET is the uploads' own bucket ({source.bucket}) and OUTPUT_PREFIX is empty: results "
+                "would start the function again. Set a prefix, such as cutouts/."
             )
         if source.key.startswith(settings.output_prefix):
             raise Skip("The key lies under OUTPUT_PREFIX, among this function's own results.")

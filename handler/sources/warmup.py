@@ -8,23 +8,26 @@
 | lambda-warmer, lambda-warmer-py | `{"warmer": true, "concurrency": N}`, or a list of these |
 | this project | `{"warmup": true}`, which takes `concurrency` too |
 
-With `concurrency` N > 1 the function invokes itself N−1 times; those children keep their environments busy for a moment,
-so that the platform has to start N of them. The protocol is lambda-warmer's: https://github.com/jeremydaly/lambda-warmer
+With `concurrency` N > 1 the function invokes itself N−1 times; those children keep their environments busy for a
+moment, so that the platform has to start N of them. The protocol is lambda-warmer's:
+https://github.com/jeremydaly/lambda-warmer
 """
 
 from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler import telemetry
 from handler.answer import answer, failed
 from handler.errors import AccessDenied, ConfigurationError, CutoutError, DependencyError, MalformedEvent
-from handler.job import Invocation
-from handler.pipeline import Pipeline
-from handler.settings import Settings
 from handler.warmup import Warmth, warm_up
+
+if TYPE_CHECKING:
+    from handler.job import Invocation
+    from handler.pipeline import Pipeline
+    from handler.settings import Settings
 
 EVENT = "warmup"
 CHILD = "__WARMER_INVOCATION__"

@@ -1,16 +1,18 @@
 """S3 notifications inside other envelopes: EventBridge, SQS, SNS, and S3 Batch Operations.
 
-They are recognised and not cut out yet. Answering them with a code would lose the upload, since their senders read raised
-errors only; so they are raised, and wait in their queue or go to the dead-letter queue.
+They are recognised and not cut out yet. Answering them with a code would lose the upload, since their senders read
+raised errors only; so they are raised, and wait in their queue or go to the dead-letter queue.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from handler.errors import CutoutError, ServiceError
-from handler.job import Invocation
-from handler.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from handler.job import Invocation
+    from handler.pipeline import Pipeline
 
 
 class NotTakenYet(ServiceError):
@@ -31,7 +33,7 @@ class Wrapped:
     def answer(self, event: Any, invocation: Invocation, pipeline: Pipeline) -> NoReturn:  # noqa: ANN401, ARG002
         """Raise, so that the sender keeps the event."""
         raise NotTakenYet(
-            f"Uploads that come through {_envelope(event)} are not taken yet: let the bucket notify the function directly."
+            f"Uploads that come through {_envelope(event)} are not taken yet: let the bucket notify the function."
         )
 
     def refuse(self, event: Any, error: CutoutError, invocation: Invocation) -> NoReturn:  # noqa: ANN401, ARG002
