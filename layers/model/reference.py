@@ -1,0 +1,80 @@
+"""Upstream's own network and Remover, as published, to calibrate and to compare against.
+
+Enters: a mode and a checkpoint. Leaves: transparent-background's objects, untouched. Must not know: our network.
+
+This is the only module that imports transparent_background. Its constructor writes a configuration file under HOME and
+its imports ask the network for newer versions of their own packages; both are turned aside here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Literal
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from layers.model.sources import Mode
+
+DEPTH = 64  # channels of every decoder stage; Remover's own constant
+
+
+@contextlib.contextmanager
+def _upstream() -> Iterator[None]:
+    """Import and construct with HOME in a throw-away folder and upstream's notices silent."""
+    with tempfile.TemporaryDirectory() as home, warnings.catch_warnings(), contextlib.redirect_stdout(None):
+        warnings.simplefilter("ignore")  # no flet, `torch.meshgrid` indexing, "dynamic with fast": upstream's choices
+        changed = {"TRANSPARENT_BACKGROUND_FILE_PATH": home, "HOME": home, "NO_ALBUMENTATIONS_UPDATE": "1"}
+        before = {name: os.environ.get(name) for name in changed}
+        os.environ.update(changed)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def load_remover(mode: Mode, checkpoint: Path, resize: Literal["static", "dynamic"]) -> Any:  # noqa: ANN401  # upstream is untyped
+    """Construct `transparent_background.Remover` on the CPU from `checkpoint`."""
+    with _upstream():
+        from transparent_background import Remover
+
+        return Remover(mode=mode, device="cpu", ckpt=str(checkpoint), resize=resize)
+
+
+def new_network(base_px: int) -> torch.nn.Module:
+    """Construct upstream's InSPyReNet-SwinB with torch's own random weights, in evaluation mode."""
+    with _upstream():
+        from transparent_background.InSPyReNet import InSPyReNet_SwinB
+
+        network: torch.nn.Module = InSPyReNet_SwinB(
+            depth=DEPTH, pretrained=False, base_size=[base_px, base_px], threshold=None
+        )
+        return network.eval()
+
+
+def network_input(remover: Any, picture: Image.Image) -> torch.Tensor:  # noqa: ANN401  # upstream is untyped
+    """Give what Remover feeds its network: (1, 3, H, W) float32."""
+    tensor: torch.Tensor = remover.transform(picture).unsqueeze(0)
+    return tensor
+
+
+def matte_8bit(remover: Any, picture: Image.Image) -> NDArray[np.uint8]:  # noqa: ANN401  # upstream is untyped
+    """Give Remover's matte at picture size, (H, W) uint8, by way of its "map" output."""
+    import numpy
+
+    with _upstream():
+        return numpy.asarray(remover.process(picture, type="map"))[:, :, 0]
