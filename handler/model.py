@@ -116,7 +116,7 @@ def to_matte(saliency: NDArray[np.float32], size: tuple[int, int], manifest: Man
     if manifest.output_resample == "bilinear-align-corners":
         return _resize_align_corners(saliency, *size)
     grey = Image.fromarray((saliency * 255).astype(np.uint8)).resize(size, Image.Resampling.LANCZOS)
-    return np.asarray(grey, dtype=np.float32) / np.float32(255)
+    return np.multiply(np.asarray(grey), np.float32(1 / 255), dtype=np.float32)  # one (H, W) array, no second
 
 
 def _policy(manifest: Manifest, settings: Settings) -> tuple[SizePolicy, tuple[str, ...]]:
