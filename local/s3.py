@@ -25,10 +25,10 @@ class LocalS3:
 
 
 @contextmanager
-def local_s3(*buckets: str) -> Iterator[LocalS3]:
-    """Start a server with these buckets, and stop it again."""
+def local_s3(*buckets: str, port: int = 0) -> Iterator[LocalS3]:
+    """Start a server with these buckets, and stop it again. Port 0: any that is free."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()

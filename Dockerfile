@@ -1,0 +1,118 @@
+# The function's image: a layer for each thing that changes at its own pace (base, packages, model, handler).
+#
+#   docker build --provenance=false --build-arg MODEL=inspyrenet-base --tag inspyrenet-lambda .
+#
+# MODEL   u2netp, inspyrenet-base, inspyrenet-fast or inspyrenet-base-nightly. Stages it does not need are not built.
+# ENGINE  onnxruntime, or torch: the reference image, with transparent-background itself and upstream's weights.
+#
+# A checkpoint that is already here: docker build --build-context checkpoint=FOLDER …, with FOLDER/MODEL.pth in it.
+# Without --provenance=false, BuildKit pushes an index with an attestation, which Lambda refuses.
+ARG BASE_IMAGE=python:3.13-slim-trixie
+ARG ENGINE=onnxruntime
+ARG MODEL=u2netp
+
+# An empty stand-in for the named context of the same name.
+FROM scratch AS checkpoint
+
+
+# hadolint ignore=DL3006  # the tag is in BASE_IMAGE
+FROM ${BASE_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_ROOT_USER_ACTION=ignore \
+    PYTHONDONTWRITEBYTECODE=1
+
+
+# ---- packages → /opt/python
+
+FROM build AS matting
+COPY layers/matting /src
+RUN python -m pip wheel --quiet --no-deps --wheel-dir /wheels /src
+
+# Wheels alone: nothing is compiled here, on either platform. Bytecode with unchecked hashes is valid whatever time stamps
+# the files get on their way, and on a file system where none can be written:
+# https://docs.python.org/3/library/py_compile.html#py_compile.PycInvalidationMode
+FROM build AS packages-onnxruntime
+COPY layers/dependencies/requirements.txt layers/dependencies/serve.txt /src/
+COPY --from=matting /wheels /wheels
+RUN python -m pip install --quiet --no-compile --require-hashes --only-binary=:all: --target /opt/python \
+      --requirement /src/requirements.txt --requirement /src/serve.txt \
+ && python -m pip install --quiet --no-compile --no-deps --target /opt/python /wheels/*.whl \
+ && rm -rf /opt/python/bin \
+ && find /opt/python -type d -name tests -prune -exec rm -rf {} + \
+ && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/python \
+ && chmod -R a+rX /opt/python
+
+# hadolint ignore=DL3006  # a stage of this file
+FROM packages-${ENGINE} AS packages
+
+
+# ---- model → /opt/model
+
+FROM packages-onnxruntime AS onnxruntime-u2netp
+WORKDIR /src
+ENV PYTHONPATH=/opt/python
+COPY layers/__init__.py layers/
+COPY layers/model layers/model
+RUN python -m layers.model.build u2netp --out /opt/model \
+ && chmod -R a+rX /opt/model
+
+# hadolint ignore=DL3006  # a stage of this file
+FROM ${ENGINE}-${MODEL} AS model
+
+
+# ---- handler → /var/task
+
+FROM build AS handler
+COPY handler /var/task/handler
+COPY deploy/entrypoint.sh /var/task/entrypoint.sh
+RUN find /var/task -name __pycache__ -prune -exec rm -rf {} + \
+ && python -m compileall -q --invalidation-mode unchecked-hash /var/task \
+ && chmod -R a+rX /var/task \
+ && chmod a+x /var/task/entrypoint.sh
+
+
+# ---- the image
+
+# hadolint ignore=DL3006  # the tag is in BASE_IMAGE
+FROM ${BASE_IMAGE}
+ARG ENGINE
+ARG MODEL
+
+# The official image ships its standard library without bytecode, so each cold start on a read-only file system would
+# compile it again. Where bytecode is there already, as in Debian's Python, this leaves it alone.
+RUN python -c 'import compileall, py_compile, re, sys, sysconfig; \
+sys.exit(not compileall.compile_dir(sysconfig.get_path("stdlib"), quiet=1, workers=0, \
+rx=re.compile("/(dist-packages|site-packages|test|tests|idlelib|ensurepip|lib2to3|turtledemo)/"), \
+invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH))'
+
+COPY --from=packages /opt/python /opt/python
+COPY --from=model /opt/model /opt/model
+COPY --from=handler /var/task /var/task
+
+ENV PYTHONPATH=/var/task:/opt/python \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /var/task
+
+# Lambda sets a user of its own and ignores this one; elsewhere it is the one that can do least.
+USER 65534:65534
+EXPOSE 8080
+
+# For `serve`. Lambda looks at no health check.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
+  CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ.get(\"PORT\", 8080)}/health', timeout=4)"]
+
+# Last, since they change with each release. The snapstart label lets an image whose base is not AWS's be snapshotted:
+# https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-custom.html
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL com.amazonaws.lambda.feature.snapstart="Allow" \
+      org.opencontainers.image.title="inspyrenet-lambda" \
+      org.opencontainers.image.description="Background removal in one AWS Lambda function, or as a web server: ${MODEL} on ${ENGINE}" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+ENTRYPOINT ["/var/task/entrypoint.sh"]
+CMD ["handler.app.lambda_handler"]

@@ -1,0 +1,16 @@
+#!/bin/sh
+# What the image runs: `serve` is a plain web server; anything else names a handler for Lambda's runtime client.
+set -eu
+
+if [ "${1:-}" = serve ]; then
+  # Metrics in CloudWatch's embedded format mean nothing outside Lambda.
+  export POWERTOOLS_METRICS_DISABLED="${POWERTOOLS_METRICS_DISABLED:-true}"
+  exec python -m uvicorn --factory handler.serve:application --host 0.0.0.0 --port "${PORT:-8080}" --no-server-header
+fi
+
+if [ -z "${AWS_LAMBDA_RUNTIME_API:-}" ]; then
+  echo "AWS_LAMBDA_RUNTIME_API is not set, so this is not Lambda. To run a web server on port 8080, add the command: serve" >&2
+  exit 64
+fi
+
+exec python -m awslambdaric "$@"
