@@ -81,3 +81,12 @@ lock: $(VENV)/ready
 
 clean:
 	rm -rf build out .venv .venv-model .venv-bench
+
+# InSPyReNet against the naive handler: make bench-upstream MODE=base RESIZE=static SIZE=512x512 CHECKPOINT=ckpt_base.pth
+.PHONY: bench-upstream
+MODE ?= base
+RESIZE ?= static
+SIZE ?= 512x512
+BENCH ?=
+bench-upstream: $(VENV)/ready .venv-model/ready
+	$(RUN) -m bench.against_upstream --mode $(MODE) --resize $(RESIZE) --size $(SIZE) --checkpoint $(CHECKPOINT) --model-dir $(MODEL_DIR) $(BENCH)

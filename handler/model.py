@@ -44,6 +44,7 @@ class Model:
         self.notes: tuple[str, ...] = ()  # settings that this artefact gives no meaning to
         self.load_ms: float | None = None
         self._ms_per_network_px: float | None = None
+        self.last_network_ms: float | None = None  # of `predict`, without the resampling around the network
         self.proven = False  # an inference has succeeded in this environment
 
     @property
@@ -82,8 +83,11 @@ class Model:
         assert engine is not None and manifest is not None and policy is not None  # noqa: S101, PT018 - for mypy: load() set them
         height_px, width_px = rgb.shape[:2]
         size = network_size(width_px, height_px, policy)
+        batch = to_batch(rgb, size, manifest)  # (1, 3, h, w)
         try:
-            saliency = engine.infer(to_batch(rgb, size, manifest))  # (h, w)
+            sent = time.perf_counter()
+            saliency = engine.infer(batch)  # (h, w)
+            self.last_network_ms = (time.perf_counter() - sent) * 1e3
         except Exception as error:
             raise ModelError(
                 f"{manifest.name} failed on {size[0]}×{size[1]} px, from a picture of {width_px}×{height_px} px: "
