@@ -38,6 +38,7 @@ class Figures:
     first_s: float  # from the process's start to its first result
     warm_s: float  # a later result
     peak_bytes: int
+    around_s: float  # a later result without its network: decode, resample, colours, encode
     marks_s: Mapping[str, float]  # from the process's start to other points that the worker named
 
 
@@ -52,6 +53,7 @@ def compete(contenders: Sequence[Contender], picture: Path, *, rounds: int, resu
             first_s=statistics.median(run.first_s for run in those),
             warm_s=statistics.median(run.warm_s for run in those),
             peak_bytes=int(statistics.median(run.peak_bytes for run in those)),
+            around_s=statistics.median(run.around_s for run in those),
             marks_s={mark: statistics.median(run.marks_s[mark] for run in those) for mark in those[0].marks_s},
         )
         for name, those in runs.items()
@@ -92,5 +94,8 @@ def _run(contender: Contender, picture: Path, results: int) -> Figures:
         first_s=times[0],
         warm_s=statistics.median(warm) if warm else float("nan"),
         peak_bytes=done[-1]["peak_bytes"],
+        around_s=statistics.median(
+            [whole - report["network_s"] for whole, report in zip(warm, done[1:], strict=True)] or [float("nan")]
+        ),
         marks_s={report["mark"]: report["at_s"] - begun for report in reports if "mark" in report},
     )

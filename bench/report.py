@@ -8,10 +8,10 @@ import sys
 import time
 
 
-def report_result(size_bytes: int) -> None:
-    """Say that a result of so many bytes is there."""
+def report_result(size_bytes: int, network_s: float = 0.0) -> None:
+    """Say that a result of so many bytes is there, and how long the network alone took for it."""
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    _write({"result_bytes": size_bytes, "at_s": time.monotonic(), "peak_bytes": peak_bytes})
+    _write({"result_bytes": size_bytes, "at_s": time.monotonic(), "peak_bytes": peak_bytes, "network_s": network_s})
 
 
 def report_mark(name: str) -> None:

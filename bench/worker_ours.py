@@ -18,4 +18,4 @@ data = Path(sys.argv[1]).read_bytes()
 job = Job("bench", Inline(data), Rendering(format="png"))
 for _ in range(int(sys.argv[2])):
     result = pipeline.cut_out(job, Invocation("bench"), Stopwatch(), {})
-    report_result(len(result.cutout.data))
+    report_result(len(result.cutout.data), (pipeline.model.last_network_ms or 0.0) / 1e3)
