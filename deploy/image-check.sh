@@ -115,7 +115,7 @@ container run -d --name "$name" "${confined[@]}" "$tag" serve >/dev/null
 probe serve
 mapfile -t health < <(podman image inspect "$tag" | "$python" -c '
 import json, sys
-print(*json.load(sys.stdin)[0]["HealthCheck"]["Test"][1:], sep="\n")')
+print(*json.load(sys.stdin)[0]["Healthcheck"]["Test"][1:], sep="\n")')
 container exec "$name" "${health[@]}"
 echo "ok    the health check"
 echo "image check passed"
