@@ -14,7 +14,7 @@ from handler import telemetry
 from handler.errors import ConfigurationError, CutoutError, Unforeseen
 from handler.job import Invocation
 from handler.pipeline import Pipeline
-from handler.settings import Settings
+from handler.settings import Settings, function_name
 from handler.sources.http import Http
 from handler.sources.s3 import S3
 from handler.sources.unknown import Unknown
@@ -63,6 +63,7 @@ class Environment:
             telemetry.flush()
 
 
+telemetry.name_function(function_name())
 environment = Environment()
 register_after_restore(environment.renew)
 environment.warm_at_start()

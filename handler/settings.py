@@ -98,6 +98,11 @@ class Settings:
         )
 
 
+def function_name() -> str:
+    """Give the function's name, which is known even where the settings make no sense; `local` outside Lambda."""
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME") or "local"
+
+
 def _threads_for(memory_mb: int | None) -> int:
     """One thread a vCPU of the memory's share, rounded up.
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = "InspyrenetLambda"
 SERVICE = "background-removal"
+FUNCTION_DIMENSION = "function"  # beside Powertools' own, `service`
 
 COLD_START = "ColdStart"
 WARMUPS = {200: "WarmupSuccess", 206: "WarmupPartial", 500: "WarmupFailure"}
@@ -39,6 +40,11 @@ STAGES_MS = {
 
 logger = Logger(service=SERVICE, utc=True, serialize_stacktrace=False)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+
+
+def name_function(name: str) -> None:
+    """Mark every metric from here on with the function's name: two stacks of one account would mix theirs."""
+    metrics.set_default_dimensions(**{FUNCTION_DIMENSION: name})
 
 
 def count(name: str) -> None:
