@@ -1,0 +1,1 @@
+"""The stack, translated by SAM's own translator and evaluated as CloudFormation would: no account is needed."""

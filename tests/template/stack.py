@@ -1,0 +1,177 @@
+"""The template as CloudFormation sees it: translated by SAM, with parameters, conditions and `Fn::If` worked out.
+
+Enters: parameters. Leaves: a Stack with the resources that would exist. References to resources stay as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/inspyrenet-lambda:1"
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:keys-AbCdEf"
+PSEUDO = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::StackName": "cutout",
+}
+NOTHING = {"Ref": "AWS::NoValue"}
+
+
+@functools.cache
+def template() -> dict[str, Any]:
+    """Give the template as written."""
+    document: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    return document
+
+
+def parameters(given: Mapping[str, str]) -> dict[str, str]:
+    """Complete parameters with the defaults. Fails on one that the template would refuse."""
+    declared = template()["Parameters"]
+    unknown = set(given) - set(declared)
+    assert not unknown, unknown
+    values = {name: str(given.get(name, about.get("Default", IMAGE))) for name, about in declared.items()}
+    for name, value in values.items():
+        about = declared[name]
+        assert value in [str(allowed) for allowed in about.get("AllowedValues", [value])], (name, value)
+        assert re.fullmatch(about.get("AllowedPattern", ".*"), value), (name, value)
+    return values
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a deployment would create."""
+
+    resources: dict[str, dict[str, Any]]
+    outputs: dict[str, dict[str, Any]]
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Give the properties of all resources of a type."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.resources.items()
+            if resource["Type"] == f"AWS::{kind}"
+        }
+
+
+def stack(**given: str) -> Stack:
+    """Translate and evaluate."""
+    return _stack(tuple(sorted(given.items())))
+
+
+@functools.cache
+def _stack(given: tuple[tuple[str, str], ...]) -> Stack:
+    values = parameters(dict(given))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        # The translator would ask IAM for managed policies by name; this template names none.
+        translator = Translator({}, Parser())
+        translated = translator.translate(json.loads(json.dumps(template())), dict(values))
+    scope = Scope(values, translated.get("Mappings", {}), translated["Conditions"])
+    resources = {
+        name: scope.resolve(resource)
+        for name, resource in translated["Resources"].items()
+        if "Condition" not in resource or scope.condition(resource["Condition"])
+    }
+    outputs = {
+        name: scope.resolve(output)
+        for name, output in translated["Outputs"].items()
+        if "Condition" not in output or scope.condition(output["Condition"])
+    }
+    return Stack(resources, outputs)
+
+
+def refusals(**given: str) -> list[str]:
+    """Say which rules refuse these parameters, by their sentences."""
+    scope = Scope(parameters(given), {}, {})
+    return [
+        assertion["AssertDescription"]
+        for rule in template()["Rules"].values()
+        if scope.holds(rule["RuleCondition"])
+        for assertion in rule["Assertions"]
+        if not scope.holds(assertion["Assert"])
+    ]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Evaluates intrinsic functions: those of conditions and rules wholly, others as far as parameters reach."""
+
+    values: Mapping[str, str]
+    mappings: Mapping[str, Any]
+    conditions: Mapping[str, Any]
+
+    def condition(self, name: str) -> bool:
+        """Evaluate a condition by its name."""
+        return self.holds(self.conditions[name])
+
+    def holds(self, expression: Any) -> bool:  # noqa: ANN401 - JSON
+        """Evaluate a condition's expression."""
+        ((function, argument),) = expression.items()
+        match function:
+            case "Fn::Equals":
+                left, right = (self.resolve(side) for side in argument)
+                return str(left) == str(right)
+            case "Fn::Not":
+                return not self.holds(argument[0])
+            case "Fn::And":
+                return all(self.holds(each) for each in argument)
+            case "Fn::Or":
+                return any(self.holds(each) for each in argument)
+            case "Condition":
+                return self.condition(argument)
+        raise NotImplementedError(function)
+
+    def resolve(self, thing: Any) -> Any:  # noqa: ANN401 - JSON
+        """Work out parameters, `Fn::If`, `Fn::Sub`, `Fn::Join` and `Fn::FindInMap`; leave references to resources."""
+        if isinstance(thing, list):
+            return [resolved for each in thing if (resolved := self.resolve(each)) != NOTHING]
+        if not isinstance(thing, dict):
+            return thing
+        if len(thing) == 1:
+            ((function, argument),) = thing.items()
+            match function:
+                case "Ref" if argument in self.values:
+                    return self.values[argument]
+                case "Ref" if argument in PSEUDO:
+                    return PSEUDO[argument]
+                case "Fn::If":
+                    return self.resolve(argument[1 if self.condition(argument[0]) else 2])
+                case "Fn::FindInMap":
+                    table, row, column = (self.resolve(part) for part in argument)
+                    return self.mappings[table][row][column]
+                case "Fn::Sub":
+                    text, names = argument if isinstance(argument, list) else (argument, {})
+                    known = {**self.values, **PSEUDO, **{name: self.resolve(value) for name, value in names.items()}}
+                    filled = re.sub(r"\$\{([^}]+)\}", lambda found: str(known.get(found[1], found[0])), text)
+                    return {"Fn::Sub": filled} if "${" in filled else filled
+                case "Fn::Join":
+                    separator, parts = argument
+                    return separator.join(parts if isinstance(parts, list) else [self.resolve(parts)])
+        pairs = {name: self.resolve(value) for name, value in thing.items()}
+        return {name: value for name, value in pairs.items() if value != NOTHING}
+
+
+def walk(thing: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401 - JSON
+    """Give every part of a document with its path."""
+    yield path, thing
+    if isinstance(thing, dict):
+        for name, value in thing.items():
+            yield from walk(value, (*path, name))
+    elif isinstance(thing, list):
+        for value in thing:
+            yield from walk(value, path)

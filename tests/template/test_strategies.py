@@ -1,0 +1,81 @@
+"""Each warm strategy brings what it needs and nothing of another's; combinations that cannot be are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.template.stack import SECRET, refusals, stack
+
+GIVEN = {
+    "none": {},
+    "schedule": {"WarmEnvironments": "4", "WarmMinutes": "7"},
+    "provisioned": {"ProvisionedConcurrency": "2"},
+    "snapstart": {},
+}
+
+
+@pytest.mark.parametrize("strategy", GIVEN)
+def test_a_strategy_has_its_own_resources_alone(strategy: str) -> None:
+    deployed = stack(WarmStrategy=strategy, **GIVEN[strategy])
+    function = deployed.of_type("Lambda::Function")["Function"]
+    alias = deployed.of_type("Lambda::Alias")["FunctionAliaslive"]
+    there = {
+        "schedule": "WarmUp" in deployed.resources,
+        "role": "WarmUpRole" in deployed.resources,
+        "fan-out": "FanOutPolicy" in deployed.resources,
+        "provisioned": "ProvisionedConcurrencyConfig" in alias,
+        "snapstart": "SnapStart" in function,
+    }
+    pings = strategy == "schedule"
+    assert there == {
+        "schedule": pings,
+        "role": pings,
+        "fan-out": pings,
+        "provisioned": strategy == "provisioned",
+        "snapstart": strategy == "snapstart",
+    }
+
+
+def test_pings_ask_for_the_environments_wanted() -> None:
+    deployed = stack(WarmStrategy="schedule", **GIVEN["schedule"])
+    schedule = deployed.of_type("Scheduler::Schedule")["WarmUp"]
+    assert schedule["ScheduleExpression"] == "rate(7 minutes)"
+    assert schedule["Target"]["Input"] == '{"warmup": true, "concurrency": 4}'
+
+
+def test_one_environment_needs_no_right_to_invoke_itself() -> None:
+    assert "FanOutPolicy" not in stack(WarmStrategy="schedule").resources
+
+
+def test_provisioned_environments_warm_up_at_start() -> None:
+    deployed = stack(WarmStrategy="provisioned", ProvisionedConcurrency="2")
+    variables = deployed.of_type("Lambda::Function")["Function"]["Environment"]["Variables"]
+    assert variables["MIN_INSTANCES"] == "2"
+    alias = deployed.of_type("Lambda::Alias")["FunctionAliaslive"]
+    assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": "2"}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentences"),
+    [
+        ({}, []),
+        ({"WarmStrategy": "schedule"}, []),
+        ({"WarmStrategy": "provisioned", "ProvisionedConcurrency": "1", "EphemeralStorageMb": "2048"}, []),
+        ({"WarmStrategy": "snapstart"}, []),
+        ({"HttpApi": "key", "ApiKeysSecretArn": SECRET}, []),
+        ({"ExistingInputBucket": "photos", "ExistingOutputBucket": "results"}, []),
+        ({"WarmStrategy": "snapstart", "EphemeralStorageMb": "2048"}, ["EphemeralStorageMb=512"]),
+        ({"WarmStrategy": "snapstart", "ProvisionedConcurrency": "1"}, ["exclude each other"]),
+        ({"WarmStrategy": "provisioned"}, ["needs ProvisionedConcurrency"]),
+        ({"WarmStrategy": "schedule", "ProvisionedConcurrency": "1"}, ["billed for nothing"]),
+        ({"WarmStrategy": "none", "ProvisionedConcurrency": "1"}, ["billed for nothing"]),
+        ({"HttpApi": "key"}, ["need ApiKeysSecretArn"]),
+        ({"FunctionUrl": "key"}, ["need ApiKeysSecretArn"]),
+        ({"ExistingInputBucket": "photos", "ExistingOutputBucket": "photos"}, ["must differ"]),
+    ],
+)
+def test_impossible_combinations_are_refused_before_deployment(given: dict[str, str], sentences: list[str]) -> None:
+    refused = refusals(**given)
+    assert len(refused) == len(sentences)
+    for sentence, expected in zip(refused, sentences, strict=True):
+        assert expected in sentence
