@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEPTH = 64
-# Side, in pixels of the enlarged map, from which a strip of attention0 reaches into its neighbours: five 3 × 3
+# Side, in pixels of the enlarged map, from which a strip of attention0 reaches into its neighbours: five 3 x 3
 # convolutions spoil one row each at a cut, the enlargement one more. In rows of the map before enlargement: 3.
 _HALO = 3
 
@@ -35,8 +35,15 @@ def enlarge(x: Tensor, size: tuple[int, int], *, align_corners: bool = False) ->
 class ConvNorm(nn.Module):
     """A convolution that keeps the size, a batch norm that `fold` makes part of it, and perhaps a ReLU."""
 
-    def __init__(
-        self, c_in: int, c_out: int, kernel: tuple[int, int], *, dilation: int = 1, norm: bool = True, relu: bool = False
+    def __init__(  # noqa: PLR0913  # a convolution has that many properties
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: tuple[int, int],
+        *,
+        dilation: int = 1,
+        norm: bool = True,
+        relu: bool = False,
     ) -> None:
         super().__init__()
         padding = (kernel[0] // 2 * dilation, kernel[1] // 2 * dilation)
@@ -45,6 +52,7 @@ class ConvNorm(nn.Module):
         self.rectified = relu
 
     def forward(self, x: Tensor) -> Tensor:
+        """(1, c_in, h, w) to (1, c_out, h, w)."""
         x = self.conv(x)
         if self.bn is not None:
             x = self.bn(x)
@@ -88,12 +96,14 @@ class AxisAttention(nn.Module):
         key = self.key_conv(x).reshape(-1, side)  # hw/n * 8, n
         value = self.value_conv(x).reshape(-1, side)  # hw/n * 64, n
         weights = torch.softmax(query @ key, dim=-1)  # n, n
-        return (value @ weights.transpose(0, 1)).reshape(x.shape)  # 1, 64, h, w
+        attended: Tensor = value @ weights.transpose(0, 1)
+        return attended.reshape(x.shape)  # 1, 64, h, w
 
 
 def attend_axes(x: Tensor, along_h: AxisAttention, along_w: AxisAttention) -> Tensor:
     """Both axes and their shortcuts: (gamma a + x) + (gamma b + x)."""
-    return along_h(x, x.shape[-2]) + along_w(x, x.shape[-1]) + 2 * x
+    attended: Tensor = along_h(x, x.shape[-2]) + along_w(x, x.shape[-1])
+    return attended + 2 * x
 
 
 class PAAKernel(nn.Module):
@@ -109,6 +119,7 @@ class PAAKernel(nn.Module):
         self.Wattn = AxisAttention(width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(1, c_in, h, w) to (1, 64, h, w)."""
         x = self.conv2(self.conv1(self.conv0(x)))  # 1, 64, h, w
         return cast("Tensor", self.conv3(attend_axes(x, self.Hattn, self.Wattn)))
 
@@ -126,6 +137,7 @@ class PAAEncoder(nn.Module):
         self.conv_res = ConvNorm(c_in, width, (1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(1, c_in, h, w) to (1, 64, h, w)."""
         fields = torch.cat((self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)), dim=1)  # 1, 256, h, w
         return functional.relu(self.conv_cat(fields) + self.conv_res(x))  # 1, 64, h, w
 
@@ -144,6 +156,7 @@ class PAADecoder(nn.Module):
         self.Wattn = AxisAttention(width)
 
     def forward(self, x3: Tensor, x4: Tensor, x5: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the contexts at H/8, H/16 and H/32; give features and saliency at H/8."""
         size = (x3.shape[-2], x3.shape[-1])
         x4, x5 = enlarge(x4, size, align_corners=True), enlarge(x5, size, align_corners=True)
         x = self.conv1(torch.cat((x5, x4, x3), dim=1))  # 1, 64, H/8, W/8
@@ -152,8 +165,10 @@ class PAADecoder(nn.Module):
 
 
 class SICA(nn.Module):
-    """Scale-invariant context attention (paper, 3.2): refine features by what the coarser saliency calls fore- and
-    background, and give the Laplacian that turns this saliency into the next finer one.
+    """Scale-invariant context attention (paper, 3.2).
+
+    Refines features by what the coarser saliency calls fore- and background, and gives the Laplacian that turns this
+    saliency into the next finer one.
 
     `stage_side` comes from the model's base size also when the picture has another: that is the scale invariance.
     """
@@ -232,7 +247,9 @@ class SICA(nn.Module):
         kernel = self.conv_out1.conv.weight.permute(0, 2, 3, 1) @ value  # 64, 3, 3, classes
         return key, kernel.permute(0, 3, 1, 2)
 
-    def forward(self, x: Tensor, size: tuple[int, int], smap: Tensor, lmap: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, size: tuple[int, int], smap: Tensor, lmap: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Refine `x`, enlarged to `size`; returns features (1, 64, *size) and Laplacian (1, 1, *size)."""
         key, kernel = self.attend(self.contexts(x, size, self.classes(size, smap, lmap)))
         x = self.refine(enlarge(x, size), key, kernel)
@@ -275,6 +292,7 @@ class Pyramid(nn.Module):
         self.register_buffer("kernel", (4 * torch.outer(bell, bell)).float()[None, None], persistent=False)
 
     def forward(self, saliency: Tensor, laplacian: Tensor) -> Tensor:
+        """(1, 1, h, w) and (1, 1, 2h, 2w) to (1, 1, 2h, 2w)."""
         zeros = torch.zeros_like(saliency)
         x = functional.pixel_shuffle(torch.cat((saliency, zeros, zeros, zeros), dim=1), 2)  # 1, 1, 2h, 2w
         x = functional.conv2d(functional.pad(x, (3, 3, 3, 3), mode="reflect"), self.kernel)
@@ -311,6 +329,7 @@ class InSPyReNet(nn.Module):
         return network.requires_grad_(requires_grad=False)
 
     def forward(self, picture: Tensor) -> Tensor:
+        """(1, 3, H, W) to (1, 1, H, W)."""
         h, w = picture.shape[-2], picture.shape[-1]
         x1, x2, x3, x4, x5 = (
             self.get_submodule(f"context{index + 1}")(x) for index, x in enumerate(self.backbone(picture))
@@ -324,5 +343,5 @@ class InSPyReNet(nn.Module):
         d1 = self.pyramid(d2, p1)  # H/2
         p0 = self.attention0.laplacian_in_strips(f1, (h, w), d1, p1, self.strips)  # H
         d0 = torch.sigmoid(self.pyramid(d1, p0))  # 1, 1, H, W
-        low, high = d0.amin(), d0.amax()
+        low, high = d0.min(), d0.max()
         return (d0 - low) / (high - low + 1e-8)

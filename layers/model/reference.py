@@ -12,20 +12,21 @@ import contextlib
 import os
 import tempfile
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import Literal
 
-    import numpy as np
     import torch
     from numpy.typing import NDArray
     from PIL import Image
 
     from layers.model.sources import Mode
 
+Resize = Literal["static", "dynamic"]
 DEPTH = 64  # channels of every decoder stage; Remover's own constant
 
 
@@ -47,10 +48,10 @@ def _upstream() -> Iterator[None]:
                     os.environ[name] = value
 
 
-def load_remover(mode: Mode, checkpoint: Path, resize: Literal["static", "dynamic"]) -> Any:  # noqa: ANN401  # upstream is untyped
+def load_remover(mode: Mode, checkpoint: Path, resize: Resize) -> Any:  # noqa: ANN401  # upstream is untyped
     """Construct `transparent_background.Remover` on the CPU from `checkpoint`."""
     with _upstream():
-        from transparent_background import Remover
+        from transparent_background import Remover  # noqa: PLC0415  # its import has side effects; see _upstream
 
         return Remover(mode=mode, device="cpu", ckpt=str(checkpoint), resize=resize)
 
@@ -58,7 +59,7 @@ def load_remover(mode: Mode, checkpoint: Path, resize: Literal["static", "dynami
 def new_network(base_px: int) -> torch.nn.Module:
     """Construct upstream's InSPyReNet-SwinB with torch's own random weights, in evaluation mode."""
     with _upstream():
-        from transparent_background.InSPyReNet import InSPyReNet_SwinB
+        from transparent_background.InSPyReNet import InSPyReNet_SwinB  # noqa: PLC0415  # as above
 
         network: torch.nn.Module = InSPyReNet_SwinB(
             depth=DEPTH, pretrained=False, base_size=[base_px, base_px], threshold=None
@@ -74,7 +75,5 @@ def network_input(remover: Any, picture: Image.Image) -> torch.Tensor:  # noqa: 
 
 def matte_8bit(remover: Any, picture: Image.Image) -> NDArray[np.uint8]:  # noqa: ANN401  # upstream is untyped
     """Give Remover's matte at picture size, (H, W) uint8, by way of its "map" output."""
-    import numpy
-
     with _upstream():
-        return numpy.asarray(remover.process(picture, type="map"))[:, :, 0]
+        return np.asarray(remover.process(picture, type="map"))[:, :, 0]

@@ -37,7 +37,7 @@ MASKED = -100.0
 
 @dataclass(frozen=True)
 class Windows:
-    """Where the tokens of an h × w map stand once it is padded, shifted and cut into windows.
+    """Where the tokens of an h x w map stand once it is padded, shifted and cut into windows.
 
     `gather`: (windows * 144,) token of each place, h * w where the place is padding. `scatter`: (h * w,) place of each
     token. `mask`: (windows, 1, 144, 144) added to the similarities, or None where nothing was shifted.
@@ -49,13 +49,13 @@ class Windows:
 
 
 def cut_windows(h: int, w: int, shift: int) -> Windows:
-    """Work out the places of an h × w map. With `shift`, the map moves up and left and wraps around (paper, 3.2)."""
+    """Work out the places of an h x w map. With `shift`, the map moves up and left and wraps around (paper, 3.2)."""
     rows, columns = (h + WINDOW - 1) // WINDOW, (w + WINDOW - 1) // WINDOW
     padded_h, padded_w = rows * WINDOW, columns * WINDOW
     y, x = torch.arange(padded_h), torch.arange(padded_w)
-    from_y, from_x = ((y + shift) % padded_h)[:, None], ((x + shift) % padded_w)[None, :]
+    from_y, from_x = _roll(y, shift, padded_h)[:, None], _roll(x, shift, padded_w)[None, :]
     token = torch.where((from_y < h) & (from_x < w), from_y * w + from_x, h * w)  # padded_h, padded_w
-    to_y, to_x = (torch.arange(h) + padded_h - shift) % padded_h, (torch.arange(w) + padded_w - shift) % padded_w
+    to_y, to_x = _roll(torch.arange(h), padded_h - shift, padded_h), _roll(torch.arange(w), padded_w - shift, padded_w)
     window = (to_y // WINDOW)[:, None] * columns + (to_x // WINDOW)[None, :]  # h, w
     place = window * PLACES + (to_y % WINDOW)[:, None] * WINDOW + (to_x % WINDOW)[None, :]  # h, w
     mask = None
@@ -67,6 +67,12 @@ def cut_windows(h: int, w: int, shift: int) -> Windows:
         differs = region[:, None, :, None] != region[:, None, None, :]
         mask = torch.where(differs, torch.tensor(MASKED), torch.tensor(0.0))  # windows, 1, 144, 144
     return Windows(_by_window(token, rows, columns).reshape(-1), place.reshape(-1), mask)
+
+
+def _roll(index: Tensor, by: int, length: int) -> Tensor:
+    """Give (index + by) % length, for 0 <= by <= length; the exporter knows no remainder of a symbolic size."""
+    index = index + by
+    return torch.where(index >= length, index - length, index)
 
 
 def _by_window(grid: Tensor, rows: int, columns: int) -> Tensor:
@@ -87,20 +93,22 @@ class WindowAttention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
+        """(L, C) to (L, C)."""
         width = x.shape[-1]
         x = torch.cat((x, x.new_zeros(1, width)))  # L + 1, C: the last row stands for every padded token
         # Three products rather than one and a split: each result is gathered into its own contiguous tensor.
+        # `index_select`, because subscripts become GatherND, which is slower.
         parts = zip(self.qkv.weight.chunk(3), self.qkv.bias.chunk(3), strict=True)
         q, k, v = (
-            functional.linear(x, weight, bias)[windows.gather].reshape(-1, PLACES, width)  # windows, 144, C
+            functional.linear(x, weight, bias).index_select(0, windows.gather).reshape(-1, PLACES, width)
             for weight, bias in parts
-        )
-        bias = self.relative_position_bias_table[self.relative_position_index.reshape(-1)]
+        )  # windows, 144, C each
+        bias = self.relative_position_bias_table.index_select(0, self.relative_position_index.reshape(-1))
         bias = bias.reshape(PLACES, PLACES, self.heads).permute(2, 0, 1).unsqueeze(0)  # 1, heads, 144, 144
         if windows.mask is not None:
             bias = bias + windows.mask  # windows, heads, 144, 144
         x = torch.onnx.ops.attention(q, k, v, bias, q_num_heads=self.heads, kv_num_heads=self.heads)[0]
-        return cast("Tensor", self.proj(x.reshape(-1, width)[windows.scatter]))  # L, C
+        return cast("Tensor", self.proj(x.reshape(-1, width).index_select(0, windows.scatter)))  # L, C
 
 
 class Mlp(nn.Module):
@@ -112,6 +120,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(L, C) to (L, C)."""
         return cast("Tensor", self.fc2(functional.gelu(self.fc1(x))))
 
 
@@ -126,6 +135,7 @@ class Block(nn.Module):
         self.mlp = Mlp(width)
 
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
+        """(L, C) to (L, C)."""
         x = x + self.attn(self.norm1(x), windows)  # L, C
         return cast("Tensor", x + self.mlp(self.norm2(x)))
 
@@ -139,6 +149,7 @@ class PatchMerging(nn.Module):
         self.norm = nn.LayerNorm(4 * width)
 
     def forward(self, x: Tensor, h: int, w: int) -> Tensor:
+        """(h * w, C) to (h * w / 4, 2C)."""
         # Upstream concatenates four strided slices, columns outermost; h and w are even, so one transpose says it.
         x = x.reshape(h // 2, 2, w // 2, 2, -1).permute(0, 2, 3, 1, 4)  # h/2, w/2, column, row, C
         return cast("Tensor", self.reduction(self.norm(x.reshape((h // 2) * (w // 2), -1))))  # hw/4, 2C
@@ -153,6 +164,7 @@ class Stage(nn.Module):
         self.downsample = None if last else PatchMerging(width)
 
     def forward(self, x: Tensor, h: int, w: int) -> Tensor:
+        """(h * w, C) to (h * w, C); the way down is for the caller, who needs both."""
         straight, shifted = cut_windows(h, w, 0), cut_windows(h, w, SHIFT)
         for index, block in enumerate(self.blocks):
             x = block(x, shifted if index % 2 else straight)
@@ -160,7 +172,7 @@ class Stage(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Cut the picture into patches of 4 × 4 px, one token each."""
+    """Cut the picture into patches of 4 x 4 px, one token each."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -168,6 +180,7 @@ class PatchEmbed(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, picture: Tensor) -> Tensor:
+        """(1, 3, H, W) to (H * W / 16, 128)."""
         return cast("Tensor", self.norm(self.proj(picture).flatten(2).transpose(1, 2).squeeze(0)))  # HW/16, 128
 
 
@@ -186,6 +199,7 @@ class SwinB(nn.Module):
             self.add_module(f"norm{index}", nn.LayerNorm(width))
 
     def forward(self, picture: Tensor) -> Sequence[Tensor]:
+        """(1, 3, H, W) to (1, C, h, w) with C 128, 128, 256, 512, 1024."""
         h, w = picture.shape[-2] // 4, picture.shape[-1] // 4
         x = self.patch_embed(picture)  # hw, 128
         maps = [_as_map(x, h, w)]  # upstream hands the embedding itself to context1
