@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 DOWNLOADS = Path(".cache/downloads")
 MULTIPLE_PX = 32  # four halvings after patches of 4 px, and the decoder's doublings meet again
 SHORTER_SIDE_MAX_PX = 1280  # upstream's dynamic_resize(L=1280)
-# The graph was optimised ahead; what is left to a session is to read it.
-INSPYRENET_SESSION: dict[str, Any] = {"graph_optimization": "disable"}
+# The graph was optimised ahead; what is left to a session is the convolutions' layout for the machine at hand, which
+# "all" adds in a tenth of a second. Its memory plan rests on one picture's sizes and costs a gigabyte on top of the
+# arena. Softmaxes leave denormals in the axes' attention, on which a matrix product takes ten times as long.
+INSPYRENET_SESSION: dict[str, Any] = {
+    "graph_optimization": "all",
+    "memory_pattern": False,
+    "config": {"session.set_denormal_as_zero": "1"},
+}
 
 
 @dataclass(frozen=True)
