@@ -3,9 +3,9 @@
 #   docker build --provenance=false --build-arg MODEL=inspyrenet-base --tag inspyrenet-lambda .
 #
 # MODEL   u2netp, inspyrenet-base, inspyrenet-fast or inspyrenet-base-nightly. Stages it does not need are not built.
-# ENGINE  onnxruntime, or torch: the reference image, with transparent-background itself and upstream's weights.
+# ENGINE  onnxruntime; or torch, with an InSPyReNet model: the reference image, transparent-background itself.
 #
-# A checkpoint that is already here: docker build --build-context checkpoint=FOLDER …, with FOLDER/MODEL.pth in it.
+# A checkpoint that is already here: docker build --build-context checkpoint=FOLDER …, with FOLDER/checkpoint.pth in it.
 # Without --provenance=false, BuildKit pushes an index with an attestation, which Lambda refuses.
 ARG BASE_IMAGE=python:3.13-slim-trixie
 ARG ENGINE=onnxruntime
@@ -43,6 +43,28 @@ RUN python -m pip install --quiet --no-compile --require-hashes --only-binary=:a
  && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/python \
  && chmod -R a+rX /opt/python
 
+# torch and transparent-background, to export and verify a model, and for ENGINE=torch. From PyTorch's CPU index torch has
+# no hash in the lock and no CUDA; with TORCH_INDEX= it is the lock's own, hash-checked, with 3 GB of CUDA around it.
+FROM build AS torch
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+COPY layers/model/requirements.txt layers/dependencies/serve.txt /src/
+COPY --from=matting /wheels /wheels
+# hadolint ignore=DL3013  # what has no version is a wheel of ours
+RUN set -- --quiet --no-compile --no-deps --prefer-binary --target /opt/python \
+ && cp /src/requirements.txt /src/hashed.txt \
+ && if [ -n "${TORCH_INDEX}" ]; then \
+      awk '/^[a-z]/ { cuda = /^(torch|torchvision|triton|nvidia-|cuda-)/ } !cuda' /src/requirements.txt >/src/hashed.txt \
+      && awk '/^(torch|torchvision)==/ { print $1 }' /src/requirements.txt >/src/torch.txt \
+      && python -m pip install "$@" --index-url "${TORCH_INDEX}" --requirement /src/torch.txt; \
+    fi \
+ && python -m pip install "$@" --require-hashes --requirement /src/hashed.txt --requirement /src/serve.txt \
+ && python -m pip install "$@" /wheels/*.whl
+
+FROM torch AS packages-torch
+RUN rm -rf /opt/python/bin \
+ && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/python \
+ && chmod -R a+rX /opt/python
+
 # hadolint ignore=DL3006  # a stage of this file
 FROM packages-${ENGINE} AS packages
 
@@ -56,6 +78,31 @@ COPY layers/__init__.py layers/
 COPY layers/model layers/model
 RUN python -m layers.model.build u2netp --out /opt/model \
  && chmod -R a+rX /opt/model
+
+# Fetch the published checkpoint, or take the given one; export it, and fail unless it answers as upstream's network does.
+FROM torch AS inspyrenet
+WORKDIR /src
+ENV PYTHONPATH=/opt/python
+ARG ENGINE
+ARG MODEL
+COPY demo/photos/*.jpg photos/
+COPY layers/__init__.py layers/
+COPY layers/model layers/model
+COPY --from=checkpoint / /checkpoint
+RUN if [ -f /checkpoint/checkpoint.pth ]; then set -- --checkpoint /checkpoint/checkpoint.pth; fi \
+ && python -m layers.model.build "${MODEL}" --engine "${ENGINE}" --out /opt/model "$@" \
+ && if [ "$#" = 0 ]; then set -- --checkpoint .cache/downloads/*.pth; fi \
+ && if [ "${ENGINE}" = onnxruntime ]; then \
+      python -m layers.model.verify /opt/model "$@" --picture photos/astronaut.jpg --picture photos/chelsea.jpg; \
+    fi \
+ && chmod -R a+rX /opt/model
+
+FROM inspyrenet AS onnxruntime-inspyrenet-base
+FROM inspyrenet AS onnxruntime-inspyrenet-fast
+FROM inspyrenet AS onnxruntime-inspyrenet-base-nightly
+FROM inspyrenet AS torch-inspyrenet-base
+FROM inspyrenet AS torch-inspyrenet-fast
+FROM inspyrenet AS torch-inspyrenet-base-nightly
 
 # hadolint ignore=DL3006  # a stage of this file
 FROM ${ENGINE}-${MODEL} AS model

@@ -7,7 +7,7 @@ import re
 
 from tests.template.stack import ROOT, SECRET, stack, template
 
-DOCUMENT = ROOT / "docs" / "deploy.md"
+DOCUMENT = ROOT / "README.md"
 
 
 def read_by_the_function() -> set[str]:

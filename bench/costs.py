@@ -1,0 +1,107 @@
+"""What it costs: `python -m bench.costs --seconds 9.7 --cold-seconds 3.1 [--memory-mb 3008] [--arm64] [--pictures 10000]`.
+
+Enters: measured seconds as arguments. Leaves: two tables in Markdown, a thousand pictures and a month of each warm
+strategy. Prices are AWS's public ones of us-east-1, https://aws.amazon.com/lambda/pricing/, without the free tier.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+
+GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
+REQUEST = 0.20 / 1e6
+# x86; with provisioned concurrency a second costs less and the waiting costs, too.
+PROVISIONED_GB_SECOND = 0.0000041667
+PROVISIONED_DURATION_GB_SECOND = 0.0000097222
+# For Python, and as announced for container images: a cache held by the second, and each restore by its size.
+SNAPSTART_CACHE_GB_SECOND = 0.0000015046
+SNAPSTART_RESTORE_GB = 0.0001397998
+
+MONTH_S = 30 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model's seconds, at one size of memory."""
+
+    picture_s: float  # a warm picture, the whole way
+    cold_s: float  # what a cold start adds to the first picture: init and load
+    memory_mb: int
+    architecture: str = "x86_64"
+
+    @property
+    def gb(self) -> float:
+        """The memory as it is billed."""
+        return self.memory_mb / 1024
+
+    def on_demand(self, pictures: float, cold_starts: float = 0.0) -> float:
+        """Dollars for pictures that come without provisioned concurrency."""
+        seconds = pictures * self.picture_s + cold_starts * self.cold_s
+        return seconds * self.gb * GB_SECOND[self.architecture] + pictures * REQUEST
+
+    def pings(self, every_minutes: float, environments: int, ping_s: float = 0.005) -> float:
+        """Dollars a month for keeping environments warm by pings; each replaced environment starts cold once more."""
+        count = MONTH_S / 60 / every_minutes * environments
+        restarts = MONTH_S / 3600 / 2 * environments  # an environment is taken away after about two hours
+        seconds = count * ping_s + restarts * self.cold_s
+        return seconds * self.gb * GB_SECOND[self.architecture] + count * REQUEST
+
+    def provisioned(self, environments: int) -> float:
+        """Dollars a month for environments that wait."""
+        return MONTH_S * self.gb * environments * PROVISIONED_GB_SECOND
+
+    def provisioned_pictures(self, pictures: float) -> float:
+        """Dollars for pictures that provisioned environments take."""
+        return pictures * (self.picture_s * self.gb * PROVISIONED_DURATION_GB_SECOND + REQUEST)
+
+    def snapshot(self, versions: int = 1) -> float:
+        """Dollars a month for holding the snapshots of published versions."""
+        return MONTH_S * self.gb * versions * SNAPSTART_CACHE_GB_SECOND
+
+    def restores(self, cold_starts: float) -> float:
+        """Dollars for restoring a snapshot at each cold start."""
+        return cold_starts * self.gb * SNAPSTART_RESTORE_GB
+
+
+def report(measured: Measured, pictures: int) -> str:
+    """Write the tables for a month with so many pictures, one in ten of them cold without a strategy."""
+    cold_starts = pictures / 10
+    thousand = measured.on_demand(1000)
+    # Strategy, first answer, dollars for being ready, dollars for the pictures.
+    rows = [
+        ("`none`", f"{measured.cold_s + measured.picture_s:.1f} s cold", 0.0, measured.on_demand(pictures, cold_starts)),
+        ("`schedule`, 1 environment", "warm, unless two come at once", measured.pings(5, 1), measured.on_demand(pictures)),
+        ("`schedule`, 5 environments", "warm up to 5 at once", measured.pings(5, 5), measured.on_demand(pictures)),
+        ("`provisioned`, 1 environment", "warm up to 1 at once, always", measured.provisioned(1), measured.provisioned_pictures(pictures)),
+        ("`snapstart`", "a restore, then warm", measured.snapshot() + measured.restores(cold_starts), measured.on_demand(pictures)),
+    ]
+    lines = [
+        f"A thousand warm pictures of {measured.picture_s} s at {measured.memory_mb} MB on {measured.architecture}: ${thousand:.2f}.",
+        "",
+        f"| strategy | first answer | a month's readiness | {pictures:,} pictures | together |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [f"| {name} | {gives} | ${ready:.2f} | ${work:.2f} | ${ready + work:.2f} |" for name, gives, ready, work in rows]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.costs", description="What it costs, from measured seconds.")
+    parser.add_argument("--seconds", type=float, required=True, help="one warm picture")
+    parser.add_argument("--cold-seconds", type=float, required=True, help="what a cold start adds to it")
+    parser.add_argument("--memory-mb", type=int, default=3008)
+    parser.add_argument("--arm64", action="store_true")
+    parser.add_argument("--pictures", type=int, default=10_000, help="a month")
+    options = parser.parse_args()
+    measured = Measured(
+        options.seconds, options.cold_seconds, options.memory_mb, "arm64" if options.arm64 else "x86_64"
+    )
+    sys.stdout.write(report(measured, options.pictures) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
