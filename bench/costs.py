@@ -1,4 +1,4 @@
-"""What it costs: `python -m bench.costs --seconds 9.7 --cold-seconds 3.1 [--memory-mb 3008] [--arm64] [--pictures 10000]`.
+"""What it costs: `python -m bench.costs --seconds 9.7 --cold-seconds 3.1 [--memory-mb 3008] [--arm64]`.
 
 Enters: measured seconds as arguments. Leaves: two tables in Markdown, a thousand pictures and a month of each warm
 strategy. Prices are AWS's public ones of us-east-1, https://aws.amazon.com/lambda/pricing/, without the free tier.
@@ -68,22 +68,44 @@ class Measured:
 def report(measured: Measured, pictures: int) -> str:
     """Write the tables for a month with so many pictures, one in ten of them cold without a strategy."""
     cold_starts = pictures / 10
-    thousand = measured.on_demand(1000)
+    thousand, arch = measured.on_demand(1000), measured.architecture
     # Strategy, first answer, dollars for being ready, dollars for the pictures.
     rows = [
-        ("`none`", f"{measured.cold_s + measured.picture_s:.1f} s cold", 0.0, measured.on_demand(pictures, cold_starts)),
-        ("`schedule`, 1 environment", "warm, unless two come at once", measured.pings(5, 1), measured.on_demand(pictures)),
+        (
+            "`none`",
+            f"{measured.cold_s + measured.picture_s:.1f} s cold",
+            0.0,
+            measured.on_demand(pictures, cold_starts),
+        ),
+        (
+            "`schedule`, 1 environment",
+            "warm, unless two come at once",
+            measured.pings(5, 1),
+            measured.on_demand(pictures),
+        ),
         ("`schedule`, 5 environments", "warm up to 5 at once", measured.pings(5, 5), measured.on_demand(pictures)),
-        ("`provisioned`, 1 environment", "warm up to 1 at once, always", measured.provisioned(1), measured.provisioned_pictures(pictures)),
-        ("`snapstart`", "a restore, then warm", measured.snapshot() + measured.restores(cold_starts), measured.on_demand(pictures)),
+        (
+            "`provisioned`, 1 environment",
+            "warm up to 1 at once, always",
+            measured.provisioned(1),
+            measured.provisioned_pictures(pictures),
+        ),
+        (
+            "`snapstart`",
+            "a restore, then warm",
+            measured.snapshot() + measured.restores(cold_starts),
+            measured.on_demand(pictures),
+        ),
     ]
     lines = [
-        f"A thousand warm pictures of {measured.picture_s} s at {measured.memory_mb} MB on {measured.architecture}: ${thousand:.2f}.",
+        f"A thousand warm pictures of {measured.picture_s} s at {measured.memory_mb} MB ({arch}): ${thousand:.2f}.",
         "",
         f"| strategy | first answer | a month's readiness | {pictures:,} pictures | together |",
         "|---|---|---|---|---|",
     ]
-    lines += [f"| {name} | {gives} | ${ready:.2f} | ${work:.2f} | ${ready + work:.2f} |" for name, gives, ready, work in rows]
+    lines += [
+        f"| {name} | {gives} | ${ready:.2f} | ${work:.2f} | ${ready + work:.2f} |" for name, gives, ready, work in rows
+    ]
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from local import events
@@ -49,7 +50,9 @@ class Check:
         except (KeyError, TypeError, ValueError, OSError) as error:
             wrong = f"unexpected answer ({error!r}): {str(answer)[:300]}"
         self.failures += wrong is not None
-        sys.stdout.write(f"{'ok   ' if wrong is None else 'WRONG'} {elapsed_s:7.2f} s  {what}{f': {wrong}' if wrong else ''}\n")
+        sys.stdout.write(
+            f"{'ok   ' if wrong is None else 'WRONG'} {elapsed_s:7.2f} s  {what}{f': {wrong}' if wrong else ''}\n"
+        )
         return answer
 
 
@@ -68,7 +71,9 @@ def picture_first(check: Check) -> None:
     with local_s3("photos", "cutouts", port=S3_PORT) as store:
         store.client.put_object(Bucket="photos", Key="a cat.jpg", Body=PHOTO.read_bytes())
         check.step(
-            "an upload", lambda: _invoke(events.upload("photos", "a cat.jpg")), lambda answer: _fault_of_upload(answer, store.client)
+            "an upload",
+            lambda: _invoke(events.upload("photos", "a cat.jpg")),
+            lambda answer: _fault_of_upload(answer, store.client),
         )
 
 
@@ -87,7 +92,11 @@ def serve(check: Check) -> None:
             break
         except OSError:
             time.sleep(0.2)
-    check.step("serve: health", lambda: json.loads(_request("/health")), lambda answer: _differs("status", answer["status"], "ok"))
+    check.step(
+        "serve: health",
+        lambda: json.loads(_request("/health")),
+        lambda answer: _differs("status", answer["status"], "ok"),
+    )
     body, headers = events.form({"format": "png"}, {"image_file": (PHOTO.name, PHOTO.read_bytes())})
     check.step("serve: a picture, cold", lambda: _request("/v1.0/removebg", body, headers), _fault_of_picture)
 
@@ -131,9 +140,9 @@ def _fault_of_http_picture(answer: Any) -> str | None:  # noqa: ANN401 - JSON
 
 def _fault_of_picture(data: bytes) -> str | None:
     with Image.open(PHOTO) as photo, Image.open(io.BytesIO(data)) as cutout:
-        low, high = cutout.getchannel("A").getextrema()
+        matte = np.asarray(cutout.getchannel("A"))
         wrong = _differs("size", cutout.size, photo.size)
-    return wrong or (None if low < high else f"the matte is {low} everywhere")
+    return wrong or (None if matte.min() < matte.max() else f"the matte is {matte.min()} everywhere")
 
 
 def _fault_of_upload(answer: Any, client: Any) -> str | None:  # noqa: ANN401 - JSON, and boto3's client

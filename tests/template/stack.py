@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # published without types
+from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # published without types
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # published without types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/inspyrenet-lambda:1"
-SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:keys-AbCdEf"
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:keys-AbCdEf"  # noqa: S105 - an address
 PSEUDO = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
@@ -136,7 +136,7 @@ class Scope:
                 return self.condition(argument)
         raise NotImplementedError(function)
 
-    def resolve(self, thing: Any) -> Any:  # noqa: ANN401 - JSON
+    def resolve(self, thing: Any) -> Any:  # noqa: ANN401, PLR0911 - JSON; a return for each function
         """Work out parameters, `Fn::If`, `Fn::Sub`, `Fn::Join` and `Fn::FindInMap`; leave references to resources."""
         if isinstance(thing, list):
             return [resolved for each in thing if (resolved := self.resolve(each)) != NOTHING]

@@ -42,7 +42,9 @@ def test_the_document_has_every_variable() -> None:
 
 def test_a_parameter_that_is_not_given_sets_no_variable() -> None:
     variables = stack(Uploads="off", Model="u2netp").of_type("Lambda::Function")["Function"]["Environment"]["Variables"]
-    assert not {"API_KEYS", "TARGET_SIZE", "MAX_NETWORK_MEGAPIXELS", "OUTPUT_BUCKET", "INSPIRENET_MODE"} & set(variables)
+    assert not {"API_KEYS", "TARGET_SIZE", "MAX_NETWORK_MEGAPIXELS", "OUTPUT_BUCKET", "INSPIRENET_MODE"} & set(
+        variables
+    )
 
 
 def test_every_variable_can_be_set() -> None:

@@ -19,8 +19,7 @@ def allowed(deployed: Stack) -> dict[str, dict[str, str]]:
         for policy in role.get("Policies", [])
     ]
     documents += [
-        (policy["RoleName"]["Ref"], policy["PolicyDocument"])
-        for policy in deployed.of_type("IAM::RolePolicy").values()
+        (policy["RoleName"]["Ref"], policy["PolicyDocument"]) for policy in deployed.of_type("IAM::RolePolicy").values()
     ]
     for role, document in documents:
         for statement in document["Statement"]:

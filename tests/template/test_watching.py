@@ -37,7 +37,11 @@ def alarms() -> dict[str, dict[str, Any]]:
 
 
 def alarm_metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
-    return [alarm] if "MetricName" in alarm else [it["MetricStat"]["Metric"] for it in alarm["Metrics"] if "MetricStat" in it]
+    return (
+        [alarm]
+        if "MetricName" in alarm
+        else [it["MetricStat"]["Metric"] for it in alarm["Metrics"] if "MetricStat" in it]
+    )
 
 
 def dashboard() -> list[dict[str, Any]]:
@@ -66,7 +70,9 @@ def test_an_alarm_watches_a_metric_that_is_emitted(name: str) -> None:
 
 
 def test_every_warm_up_that_fails_has_its_alarm() -> None:
-    watched = {metric["MetricName"]: alarm["AlarmName"] for alarm in alarms().values() for metric in alarm_metrics(alarm)}
+    watched = {
+        metric["MetricName"]: alarm["AlarmName"] for alarm in alarms().values() for metric in alarm_metrics(alarm)
+    }
     assert watched[telemetry.WARMUPS[500]] == "cutout-critical-model-not-ready"
     assert watched[telemetry.WARMUPS[206]] == "cutout-warning-warm-up-partial"
     assert watched[telemetry.PICTURES["failed"]] == "cutout-critical-pictures-failed"
@@ -116,7 +122,9 @@ def logged_fields() -> set[str]:
     for path in (ROOT / "handler").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Dict):
-                fields |= {key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+                fields |= {
+                    key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+                }
             elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "facts":
                 fields.add(ast.literal_eval(node.slice))
     return fields | {f"{stage}_ms" for stage in telemetry.STAGES_MS}
@@ -140,7 +148,9 @@ def test_a_query_asks_for_fields_that_are_logged(name: str) -> None:
     language = {"fields", "filter", "sort", "limit", "stats", "by", "as", "and", "or", "in", "desc", "asc", "bin", "h"}
     functions = set(re.findall(r"(\w+)\(", without_texts))
     unknown = {
-        word for word in words - language - functions - named if word.split(".", maxsplit=1)[0] not in GIVEN_FIELDS | logged_fields()
+        word
+        for word in words - language - functions - named
+        if word.split(".", maxsplit=1)[0] not in GIVEN_FIELDS | logged_fields()
     }
     assert not unknown
 
@@ -167,7 +177,9 @@ def test_an_alarm_says_what_it_means_and_the_first_thing_to_do(name: str) -> Non
 def test_the_runbook_has_a_page_for_each_alarm_and_no_other() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     pages = re.findall(r"^## ([\w-]+)$", runbook, re.MULTILINE)
-    assert sorted(pages) == sorted(re.sub(r"cutout-(critical|warning)-", "", it["AlarmName"]) for it in alarms().values())
+    assert sorted(pages) == sorted(
+        re.sub(r"cutout-(critical|warning)-", "", it["AlarmName"]) for it in alarms().values()
+    )
     for page in re.split(r"^## ", runbook, flags=re.MULTILINE)[1:]:
         for part in ("**Means**", "**First**", "**Then**"):
             assert part in page, page.splitlines()[0]

@@ -1,0 +1,1 @@
+"""The image's recipe, read: what needs a build is in `make image-check`."""

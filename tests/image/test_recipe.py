@@ -1,0 +1,61 @@
+"""The Dockerfile names what is there; that it builds and runs is in `make image-check`."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+from layers.model.sources import SOURCES, Checkpoint
+from tests.template.stack import template
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+LOCK = (ROOT / "layers" / "model" / "requirements.txt").read_text(encoding="utf-8")
+
+
+def stages() -> set[str]:
+    return set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
+
+
+def test_there_is_a_stage_for_each_model_and_engine() -> None:
+    wanted = {f"onnxruntime-{name}" for name in SOURCES}
+    wanted |= {f"torch-{name}" for name, source in SOURCES.items() if isinstance(source, Checkpoint)}
+    assert {name for name in stages() if re.match(r"(onnxruntime|torch)-", name)} == wanted
+
+
+def test_the_stack_offers_the_models_that_can_be_built() -> None:
+    assert set(template()["Parameters"]["Model"]["AllowedValues"]) == set(SOURCES)
+
+
+def test_what_is_copied_is_there_and_not_ignored() -> None:
+    ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    let_in = [line[1:] for line in ignore if line.startswith("!")]
+    copied = re.findall(r"^COPY ((?:[^-\s]\S* )+)\S+$", DOCKERFILE, re.MULTILINE)
+    assert copied
+    for path in " ".join(copied).split():
+        assert list(ROOT.glob(path)), path
+        assert any(path.startswith(root) for root in let_in), path
+
+
+def test_the_label_bears_the_projects_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"ARG VERSION={project['version']}\n" in DOCKERFILE
+
+
+def test_the_cpu_index_gives_torch_and_the_lock_the_rest() -> None:
+    """The Dockerfile splits the lock with awk; run on it, everything is on one side, or CUDA's and on none."""
+    first, second = re.findall(r"awk '([^']+)' /src/requirements.txt", DOCKERFILE)
+    hashed, torch = (
+        subprocess.run(["awk", program], input=LOCK, capture_output=True, text=True, check=True).stdout  # noqa: S603, S607 - awk, from PATH
+        for program in (first, second)
+    )
+    names = set(re.findall(r"^([a-z][\w.-]*)==", LOCK, re.MULTILINE))
+    kept = set(re.findall(r"^([a-z][\w.-]*)==", hashed, re.MULTILINE))
+    assert re.fullmatch(r"torch==[\d.]+\ntorchvision==[\d.]+\n", torch)
+    assert {"torch", "torchvision"} <= names - kept
+    assert all(re.match(r"torch|torchvision|triton|nvidia-|cuda-", name) for name in names - kept)
+    assert hashed.count("--hash=") > 0
+    assert all(f"{name}==" not in hashed for name in names - kept)
+    assert len(re.findall(r"^\s+--hash", hashed, re.MULTILINE)) < len(re.findall(r"^\s+--hash", LOCK, re.MULTILINE))
