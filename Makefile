@@ -133,7 +133,7 @@ template-check: $(VENV)/ready .venv-sam/ready .venv-checkov/ready
 # Needs a vulnerability database on the internet; the workflow test.yml runs it weekly and for each change.
 audit: .venv-audit/ready
 	for lock in layers/dependencies/requirements.txt layers/dependencies/serve.txt layers/model/requirements.txt tests/requirements.txt; do \
-	  .venv-audit/bin/pip-audit --disable-pip --require-hashes --requirement $$lock || exit 1; done
+	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$lock || exit 1; done
 
 deploy:
 	deploy/deploy.sh $(ENV)

@@ -29,8 +29,11 @@ fi
 
 confirm=()
 [ -z "${CI:-}" ] || confirm=(--no-confirm-changeset)
+repository=${IMAGE_URI%%@*}
+# SAM asks for a repository wherever a function is an image, though there is nothing left for it to push.
 # shellcheck disable=SC2086  # a list of NAME=VALUE without blanks, as samconfig.toml has it
-sam deploy --template-file template.yaml --config-env "$environment" "${confirm[@]}" --parameter-overrides $PARAMETERS "ImageUri=$IMAGE_URI"
+sam deploy --template-file template.yaml --config-env "$environment" "${confirm[@]}" --image-repository "${repository%:*}" \
+  --parameter-overrides $PARAMETERS "ImageUri=$IMAGE_URI"
 
 # The stack stands; does it work? The alias answers a ping with 200 only if a picture went the whole way.
 answer=$(mktemp)
