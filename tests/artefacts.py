@@ -110,7 +110,7 @@ def _graph(nodes: list[Any], constants: dict[str, Any]) -> Any:
         nodes,
         "test",
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, "h", "w"])],
-        [helper.make_tensor_value_info("matte", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("matte", TensorProto.FLOAT, ["n", "c", "rows", "columns"])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
