@@ -53,19 +53,21 @@ def hostile(answer: Answer) -> Iterator[Hostile]:
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # so that a client which asks whether to send its body is told to
+
         def _reply(self) -> None:
+            self.close_connection = True
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             seen.requests.append(Seen(self.command, self.path, dict(self.headers), body))
             if answer.status == NEVER:
                 over.wait(30)
                 return
             self.send_response(answer.status)
-            for name, value in {"content-length": str(len(answer.body)), **answer.headers}.items():
+            for name, value in {"content-length": str(len(answer.body)), "connection": "close", **answer.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
-            self.close_connection = True
 
         do_GET = do_PUT = do_POST = do_HEAD = _reply  # noqa: N815 - http.server's names
 
