@@ -46,6 +46,27 @@ $(VENV)/ready: tests/requirements.txt $(shell find layers/matting -name '*.py' -
 	$(RUN) -m pip install --quiet --no-deps --force-reinstall ./layers/matting
 	touch $@
 
+# torch and upstream, some gigabytes: for the model's build and tests alone.
+.venv-model/ready: $(VENV)/ready layers/model/requirements.txt
+	$(PYTHON) -m venv .venv-model || PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet .venv-model
+	.venv-model/bin/python -m pip install --quiet --require-hashes --requirement tests/requirements.txt
+	.venv-model/bin/python -m pip install --quiet --require-hashes --requirement layers/model/requirements.txt
+	.venv-model/bin/python -m pip install --quiet --no-deps --force-reinstall ./layers/matting
+	touch $@
+
+.venv-bench/ready: $(VENV)/ready bench/requirements.txt
+	$(PYTHON) -m venv .venv-bench || PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --require-hashes --requirement bench/requirements.txt
+	touch $@
+
+# Measurements; quiet machines give better ones.
+.PHONY: bench-rembg bench-encode
+bench-rembg: .venv-bench/ready build/model/u2netp/model.json
+	$(RUN) -m bench.against_rembg
+
+bench-encode: $(VENV)/ready
+	$(RUN) -m bench.encode
+
 # The locks hold for every platform and Python from 3.11; `make lock` renews them.
 lock: $(VENV)/ready
 	$(RUN) -m pip install --quiet uv==0.13.9
@@ -53,6 +74,19 @@ lock: $(VENV)/ready
 	  pyproject.toml --output-file layers/dependencies/requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --group test --constraints layers/dependencies/requirements.txt --output-file tests/requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --group model --constraints tests/requirements.txt --output-file layers/model/requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  bench/requirements.in --output-file bench/requirements.txt
 
 clean:
-	rm -rf build out .venv .venv-model
+	rm -rf build out .venv .venv-model .venv-bench
+
+# InSPyReNet against the naive handler: make bench-upstream MODE=base RESIZE=static SIZE=512x512 CHECKPOINT=ckpt_base.pth
+.PHONY: bench-upstream
+MODE ?= base
+RESIZE ?= static
+SIZE ?= 512x512
+BENCH ?=
+bench-upstream: $(VENV)/ready .venv-model/ready
+	$(RUN) -m bench.against_upstream --mode $(MODE) --resize $(RESIZE) --size $(SIZE) --checkpoint $(CHECKPOINT) --model-dir $(MODEL_DIR) $(BENCH)

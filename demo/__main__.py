@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from demo.gallery import Pair, write_gallery
+from demo.gallery import Pair, write_gallery, write_strip
 from local import events
 from local.emulator import Emulator, Reply
 from local.s3 import LocalS3, local_s3
@@ -150,6 +150,7 @@ def main() -> int:
             if demo.failures:
                 sys.stdout.write(f"\nThe function wrote:\n{function.log()[-8000:]}\n")
     page = write_gallery(arguments.out, demo.pairs)
+    write_strip(arguments.out / "strip.jpg", [pair for pair in demo.pairs if pair.caption.startswith("upload")])
     sys.stdout.write(
         f"{'all steps as they should be' if not demo.failures else f'{demo.failures} steps WRONG'}; see {page}\n"
     )

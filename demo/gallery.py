@@ -7,7 +7,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageOps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +47,33 @@ def write_gallery(out: Path, pairs: list[Pair]) -> Path:
         encoding="utf-8",
     )
     return page
+
+
+def write_strip(path: Path, pairs: list[Pair], height_px: int = 260) -> None:
+    """Write originals above their cut-outs on a checkerboard as one picture, the README's."""
+    columns = []
+    for pair in pairs:
+        with Image.open(pair.original) as original, Image.open(pair.cutout) as cutout:
+            size = (round(cutout.width * height_px / cutout.height), height_px)
+            below = _checkerboard(size)
+            below.alpha_composite(cutout.convert("RGBA").resize(size, Image.Resampling.LANCZOS))
+            columns.append((ImageOps.exif_transpose(original).convert("RGB").resize(size), below.convert("RGB")))
+    strip = Image.new("RGB", (sum(above.width for above, _ in columns), 2 * height_px), "white")
+    left_px = 0
+    for above, below_rgb in columns:
+        strip.paste(above, (left_px, 0))
+        strip.paste(below_rgb, (left_px, height_px))
+        left_px += above.width
+    strip.save(path, quality=88)
+
+
+def _checkerboard(size: tuple[int, int], square_px: int = 12) -> Image.Image:
+    board = Image.new("RGBA", size, "#fff")
+    draw = ImageDraw.Draw(board)
+    for row in range(0, size[1], square_px):
+        for column in range(row // square_px % 2 * square_px, size[0], 2 * square_px):
+            draw.rectangle((column, row, column + square_px - 1, row + square_px - 1), fill="#ccc")
+    return board
 
 
 def _data_url(path: Path) -> str:

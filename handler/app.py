@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from snapshot_restore_py import register_after_restore
 
 from handler import telemetry
-from handler.errors import CutoutError, Unforeseen
+from handler.errors import ConfigurationError, CutoutError, Unforeseen
 from handler.job import Invocation
 from handler.pipeline import Pipeline
 from handler.settings import Settings
@@ -38,12 +38,16 @@ class Environment:
         self.cold = True
 
     def pipeline(self) -> Pipeline:
-        """Give the pipeline, made with the first event: settings that make no sense are then answered, not a crash.
+        """Give the pipeline, made with the first event.
 
-        Raises ConfigurationError.
+        Settings that make no sense become its fault: every picture is then refused with their sentence, while
+        /health and error documents go on answering, and an init does not crash.
         """
         if self._pipeline is None:
-            self._pipeline = Pipeline(Settings.from_env())
+            try:
+                self._pipeline = Pipeline(Settings.from_env())
+            except ConfigurationError as error:
+                self._pipeline = Pipeline(Settings(), fault=error)
         return self._pipeline
 
     def renew(self) -> None:
@@ -53,14 +57,10 @@ class Environment:
 
     def warm_at_start(self) -> None:
         """Warm up during init where nobody waits for it. A failure is logged and counted, and init goes on."""
-        try:
-            pipeline = self.pipeline()
-            if pipeline.settings.warms_at_start:
-                warm_up(pipeline, Invocation(request_id="init"))
-        except CutoutError as error:
-            telemetry.count(telemetry.WARMUPS[500])
-            telemetry.logger.error("no warm-up at start", extra={"reason": str(error)})
-        telemetry.flush()
+        pipeline = self.pipeline()
+        if pipeline.settings.warms_at_start or pipeline.fault is not None:
+            warm_up(pipeline, Invocation(request_id="init"))
+            telemetry.flush()
 
 
 environment = Environment()

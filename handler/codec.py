@@ -79,11 +79,6 @@ class Header:
     width_px: int
     height_px: int
 
-    @property
-    def megapixels(self) -> float:
-        """Area in millions of pixels."""
-        return self.width_px * self.height_px / 1e6
-
 
 def read_header(data: bytes, limits: Limits) -> Header:
     """Recognise a file and check its limits, at the cost of its header alone.
@@ -163,7 +158,7 @@ def encode(pixels: NDArray[np.uint8], file_format: Literal["png", "jpg", "webp"]
         # (`make bench-encode`).
         image.save(out, "PNG", compress_level=1, compress_type=3)  # 3: zlib's Z_RLE
     elif file_format == "webp":
-        image.save(out, "WEBP", quality=90, alpha_quality=100, method=1)
+        image.save(out, "WEBP", quality=90, alpha_quality=100, method=0)  # the same command
     else:
         image.save(out, "JPEG", quality=90, subsampling=0)
     return out.getvalue()

@@ -43,7 +43,8 @@ class Model:
         self._policy: SizePolicy | None = None
         self.notes: tuple[str, ...] = ()  # settings that this artefact gives no meaning to
         self.load_ms: float | None = None
-        self.last_predict_ms: float | None = None
+        self._ms_per_network_px: float | None = None
+        self.last_network_ms: float | None = None  # of `predict`, without the resampling around the network
         self.proven = False  # an inference has succeeded in this environment
 
     @property
@@ -82,8 +83,11 @@ class Model:
         assert engine is not None and manifest is not None and policy is not None  # noqa: S101, PT018 - for mypy: load() set them
         height_px, width_px = rgb.shape[:2]
         size = network_size(width_px, height_px, policy)
+        batch = to_batch(rgb, size, manifest)  # (1, 3, h, w)
         try:
-            saliency = engine.infer(to_batch(rgb, size, manifest))  # (h, w)
+            sent = time.perf_counter()
+            saliency = engine.infer(batch)  # (h, w)
+            self.last_network_ms = (time.perf_counter() - sent) * 1e3
         except Exception as error:
             raise ModelError(
                 f"{manifest.name} failed on {size[0]}×{size[1]} px, from a picture of {width_px}×{height_px} px: "
@@ -91,8 +95,16 @@ class Model:
             ) from error
         matte = to_matte(saliency, (width_px, height_px), manifest)
         self.proven = True
-        self.last_predict_ms = (time.perf_counter() - begun) * 1e3
+        rate = (time.perf_counter() - begun) * 1e3 / (size[0] * size[1])
+        self._ms_per_network_px = rate if self._ms_per_network_px is None else min(rate, self._ms_per_network_px)
         return matte
+
+    def expected_predict_ms(self, width_px: int, height_px: int) -> float | None:
+        """Say how long a picture's prediction should take here, by the best rate seen; None before the first."""
+        if self._ms_per_network_px is None or self._policy is None:
+            return None
+        network_width_px, network_height_px = network_size(width_px, height_px, self._policy)
+        return self._ms_per_network_px * network_width_px * network_height_px
 
 
 def to_batch(rgb: NDArray[np.uint8], size: tuple[int, int], manifest: Manifest) -> NDArray[np.float32]:
@@ -116,7 +128,8 @@ def to_matte(saliency: NDArray[np.float32], size: tuple[int, int], manifest: Man
     if manifest.output_resample == "bilinear-align-corners":
         return _resize_align_corners(saliency, *size)
     grey = Image.fromarray((saliency * 255).astype(np.uint8)).resize(size, Image.Resampling.LANCZOS)
-    return np.asarray(grey, dtype=np.float32) / np.float32(255)
+    matte: NDArray[np.float32] = np.multiply(np.asarray(grey), np.float32(1 / 255), dtype=np.float32)
+    return matte
 
 
 def _policy(manifest: Manifest, settings: Settings) -> tuple[SizePolicy, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from handler import telemetry
 from handler.codec import MEDIA_TYPES, Limits, decode, encode, read_header
 from handler.compose import compose
-from handler.errors import CallerError, TimeTooShort
+from handler.errors import CallerError, ConfigurationError, TimeTooShort
 from handler.job import Cutout, Inline, Invocation, Job, Result, S3Object, Skip
 from handler.model import Model
 from handler.storage import CUTOUT_OF, SEQUENCER, Fetched, Storage
@@ -32,6 +32,7 @@ class Pipeline:
     """The stages with what they share: settings, the model's door and S3."""
 
     settings: Settings
+    fault: ConfigurationError | None = None  # why `settings` are not what the environment asked for
     model: Model = field(init=False)
     storage: Storage = field(init=False)
 
@@ -40,6 +41,11 @@ class Pipeline:
         self.storage = Storage()
         # One picture at a time: two would need twice the memory and be no faster. Matters under uvicorn alone.
         self._one_at_a_time = threading.Lock()
+
+    def check(self) -> None:
+        """Raise the ConfigurationError that the settings were read with, if there was one."""
+        if self.fault is not None:
+            raise self.fault
 
     def run(self, job: Job, invocation: Invocation) -> Result:
         """Cut one picture out and report it.
@@ -69,11 +75,12 @@ class Pipeline:
 
         `watch` and `facts` fill up on the way, also where it fails.
         """
+        self.check()
         with self._one_at_a_time:
             return self._stages(job, invocation, watch, facts)
 
     def _stages(self, job: Job, invocation: Invocation, watch: telemetry.Stopwatch, facts: dict[str, Any]) -> Result:
-        self._require_time(invocation, megapixels=0.0)
+        self._require_time(invocation, 1, 1)  # whatever it is, it will take this long at least
         fetched: Fetched | None = None
         if isinstance(job.source, S3Object):
             with watch.stage("fetch"):
@@ -85,7 +92,7 @@ class Pipeline:
         with watch.stage("decode"):
             header = read_header(data, Limits(self.settings.max_input_bytes, self.settings.max_input_megapixels))
             facts |= {"input_bytes": len(data), "input_width_px": header.width_px, "input_height_px": header.height_px}
-            self._require_time(invocation, header.megapixels)
+            self._require_time(invocation, header.width_px, header.height_px)
             picture = decode(header, job.rendering.max_megapixels)
         facts |= {"format": picture.format, "width_px": picture.width_px, "height_px": picture.height_px}
 
@@ -116,11 +123,11 @@ class Pipeline:
             facts["target"] = f"s3://{job.target.bucket}/{job.target.key}"
         return Result(job, cutout, watch.stages_ms)
 
-    def _require_time(self, invocation: Invocation, megapixels: float) -> None:
+    def _require_time(self, invocation: Invocation, width_px: int, height_px: int) -> None:
         """Refuse what would be killed half-way: a timeout ends the whole warm process and answers nothing."""
         load_ms = 0.0 if self.model.loaded else UNMEASURED_LOAD_MS
-        predict_ms = self.model.last_predict_ms or UNMEASURED_PREDICT_MS
-        needed_ms = load_ms + predict_ms + PER_MEGAPIXEL_MS * megapixels
+        predict_ms = self.model.expected_predict_ms(width_px, height_px) or UNMEASURED_PREDICT_MS
+        needed_ms = load_ms + predict_ms + PER_MEGAPIXEL_MS * width_px * height_px / 1e6
         remaining_ms = invocation.remaining_ms()
         if remaining_ms < needed_ms:
             raise TimeTooShort(

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import urllib3.exceptions
-
 from handler.errors import (
     AccessDenied,
     CallerError,
@@ -140,12 +138,13 @@ def is_later(sequencer: str, than: str) -> bool:
 @contextmanager
 def _errors_of(place: str, *, writing: bool = False) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - costs as much as boto3
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - botocore has it by now
 
     try:
         yield
     except ClientError as error:
         raise _named(error, place, writing=writing) from error
-    except (BotoCoreError, urllib3.exceptions.HTTPError) as error:
+    except (BotoCoreError, HTTPError) as error:
         raise DependencyError(f"{place} could not be reached: {type(error).__name__}: {error}") from error
 
 

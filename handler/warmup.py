@@ -84,6 +84,7 @@ def warm_up(pipeline: Pipeline, invocation: Invocation, width_px: int = DUMMY_PX
     if not model.proven:
         message = "Model loaded and one picture cut out."
         try:
+            pipeline.check()
             model.load()
             if cold and model.load_ms is not None:
                 load_s = model.load_ms / 1e3

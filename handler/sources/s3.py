@@ -75,6 +75,7 @@ def _work(
     """Take one record the whole way: its result, and its error where it failed."""
     facts: dict[str, Any] = {}
     try:
+        pipeline.check()
         source, size_bytes = _parse(record)
         facts["source"] = {"bucket": source.bucket, "key": source.key, "version": source.version_id}
         _skip_what_is_no_picture(record, source, size_bytes)
