@@ -63,7 +63,11 @@ def hostile(answer: Answer) -> Iterator[Hostile]:
                 over.wait(30)
                 return
             self.send_response(answer.status)
-            for name, value in {"content-length": str(len(answer.body)), "connection": "close", **answer.headers}.items():
+            for name, value in {
+                "content-length": str(len(answer.body)),
+                "connection": "close",
+                **answer.headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":

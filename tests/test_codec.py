@@ -210,7 +210,11 @@ def profile_with_red_and_blue_swapped() -> bytes:
     red, blue = tags[b"rXYZ"], tags[b"bXYZ"]
     data[red : red + 4], data[blue : blue + 4] = data[blue : blue + 4], data[red : red + 4]
     # the description must not say sRGB, or it would be taken for just that
-    return bytes(data).replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")).replace(b"sRGB built", b"swapped ok")
+    return (
+        bytes(data)
+        .replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
+        .replace(b"sRGB built", b"swapped ok")
+    )
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
@@ -258,7 +262,9 @@ def tiff_claiming(width_px: int, height_px: int) -> bytes:
     entries += [(277, 3, 1), (278, 4, height_px), (279, 4, 100)]
     body = struct.pack("<H", len(entries))
     for tag, kind, value in entries:
-        body += struct.pack("<HHI", tag, kind, 1) + (struct.pack("<HH", value, 0) if kind == 3 else struct.pack("<I", value))
+        body += struct.pack("<HHI", tag, kind, 1) + (
+            struct.pack("<HH", value, 0) if kind == 3 else struct.pack("<I", value)
+        )
     return b"II*\0" + struct.pack("<I", 8) + body + b"\0" * 104
 
 
@@ -479,9 +485,7 @@ def test_random_bytes_are_refused(data: bytes) -> None:
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)), min_size=1, max_size=6),
     st.floats(0.05, 1),
 )
-def test_damaged_files_are_read_or_refused(
-    file_format: str, damages: list[tuple[float, bytes]], share: float
-) -> None:
+def test_damaged_files_are_read_or_refused(file_format: str, damages: list[tuple[float, bytes]], share: float) -> None:
     data = bytearray(SAMPLES[file_format])
     for place, damage in damages:
         at = int(place * len(data))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handler.errors import ConfigurationError, CutoutError
+from handler.errors import CutoutError
 from handler.sources.s3 import Redelivery
 from local import events
 from tests import artefacts
@@ -67,9 +67,7 @@ def test_the_result_says_its_type_its_source_and_its_model(cutter: Function, buc
     }
 
 
-def test_uploads_become_webp_where_asked(
-    awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes
-) -> None:
+def test_uploads_become_webp_where_asked(awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes) -> None:
     function = awaken(MODEL_DIR=str(brightness), OUTPUT_FORMAT="webp", **buckets.environment())
     buckets.put("a.png", picture)
     assert only(function(events.upload(buckets.uploads, "a.png")))["target"]["key"] == "cutouts/a.png.webp"
@@ -97,9 +95,7 @@ def test_many_records_are_all_cut_out_in_their_order(cutter: Function, buckets: 
         ("%E7%94%BB%E5%83%8F.png", "画像.png"),
     ],
 )
-def test_encoded_keys_are_decoded_once(
-    cutter: Function, buckets: Buckets, picture: bytes, sent: str, key: str
-) -> None:
+def test_encoded_keys_are_decoded_once(cutter: Function, buckets: Buckets, picture: bytes, sent: str, key: str) -> None:
     buckets.put(key, picture)
     event = events.upload(buckets.uploads, "x")
     event["Records"][0]["s3"]["object"]["key"] = sent
@@ -109,9 +105,7 @@ def test_encoded_keys_are_decoded_once(
 
 
 @pytest.mark.parametrize("name", ["s3_put", "s3_put_versioned_realistic"])
-def test_the_sample_events_reach_their_object(
-    cutter: Function, buckets: Buckets, picture: bytes, name: str
-) -> None:
+def test_the_sample_events_reach_their_object(cutter: Function, buckets: Buckets, picture: bytes, name: str) -> None:
     event = events.load(name)
     record = event["Records"][0]["s3"]
     record["bucket"]["name"] = buckets.uploads
@@ -121,9 +115,7 @@ def test_the_sample_events_reach_their_object(
 
 
 def test_the_events_version_is_read_not_the_newest(cutter: Function, buckets: Buckets) -> None:
-    buckets.server.client.put_bucket_versioning(
-        Bucket=buckets.uploads, VersioningConfiguration={"Status": "Enabled"}
-    )
+    buckets.server.client.put_bucket_versioning(Bucket=buckets.uploads, VersioningConfiguration={"Status": "Enabled"})
     first = buckets.put("a.png", save(scene(40, 30)))["VersionId"]
     newest = buckets.put("a.png", save(scene(20, 10)))["VersionId"]
     assert first != newest
@@ -162,10 +154,10 @@ def test_what_is_no_upload_of_a_picture_is_skipped_with_its_reason(  # noqa: PLR
     assert buckets.keys(buckets.cutouts) == []
 
 
-@pytest.mark.parametrize("name", ["ObjectCreated:CompleteMultipartUpload", "ObjectCreated:Copy", "s3:ObjectCreated:Put"])
-def test_every_way_to_create_an_object_counts(
-    cutter: Function, buckets: Buckets, picture: bytes, name: str
-) -> None:
+@pytest.mark.parametrize(
+    "name", ["ObjectCreated:CompleteMultipartUpload", "ObjectCreated:Copy", "s3:ObjectCreated:Put"]
+)
+def test_every_way_to_create_an_object_counts(cutter: Function, buckets: Buckets, picture: bytes, name: str) -> None:
     buckets.put("a.png", picture)
     event = events.upload(buckets.uploads, "a.png")
     event["Records"][0]["eventName"] = name
@@ -175,9 +167,7 @@ def test_every_way_to_create_an_object_counts(
 def test_no_loop_when_input_and_output_share_a_bucket(
     awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes
 ) -> None:
-    function = awaken(
-        MODEL_DIR=str(brightness), **{**buckets.environment(), "OUTPUT_BUCKET": buckets.uploads}
-    )
+    function = awaken(MODEL_DIR=str(brightness), **{**buckets.environment(), "OUTPUT_BUCKET": buckets.uploads})
     buckets.put("a.png", picture)
     result = only(function(events.upload(buckets.uploads, "a.png")))
     assert result["status"] == "success"
@@ -221,9 +211,7 @@ def test_without_an_output_bucket_uploads_wait(awaken: Awaken, brightness: Path)
         awaken(MODEL_DIR=str(brightness))(events.upload("photos", "a.png"))
 
 
-def test_a_key_whose_result_would_be_too_long_is_reported(
-    cutter: Function, buckets: Buckets, picture: bytes
-) -> None:
+def test_a_key_whose_result_would_be_too_long_is_reported(cutter: Function, buckets: Buckets, picture: bytes) -> None:
     key = "é" * 508 + "a.png"  # 1,021 bytes: S3 takes the upload, and not the result
     buckets.put(key, picture)
     answer = cutter(events.upload(buckets.uploads, key))
@@ -241,9 +229,7 @@ def test_a_missing_object_is_404_in_the_results(cutter: Function, buckets: Bucke
 
 
 def test_a_missing_version_is_404_in_the_results(cutter: Function, buckets: Buckets, picture: bytes) -> None:
-    buckets.server.client.put_bucket_versioning(
-        Bucket=buckets.uploads, VersioningConfiguration={"Status": "Enabled"}
-    )
+    buckets.server.client.put_bucket_versioning(Bucket=buckets.uploads, VersioningConfiguration={"Status": "Enabled"})
     buckets.put("a.png", picture)
     event = events.upload(buckets.uploads, "a.png", versionId="096fKKXTRTtl3on89fVO.nfljtsv6qko")
     assert only(cutter(event))["error"]["code"] == "object_not_found"
@@ -337,7 +323,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_upload_in_its_queue(
 
 
 def test_settings_without_sense_leave_the_upload_in_its_queue(awaken: Awaken) -> None:
-    with pytest.raises(ConfigurationError, match="TARGET_SIZE='100'"):
+    with pytest.raises(Redelivery, match="TARGET_SIZE='100'"):
         awaken(TARGET_SIZE="100")(events.load("s3_put"))
 
 

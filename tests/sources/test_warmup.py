@@ -87,12 +87,12 @@ def test_ping_and_http_tell_the_same_failure(  # noqa: PLR0917 - fixtures
 def test_the_second_ping_runs_no_inference(awaken: Awaken, brightness: Path) -> None:
     function = awaken(MODEL_DIR=str(brightness))
     first = function({"warmup": True})
-    inferred = function.model.last_predict_ms
+    inferred = function.model.last_network_ms
     second = function({"warmup": True})
     assert (first["cold_start"], second["cold_start"]) == (True, False)
     assert first["inference_time"] is not None
     assert second["inference_time"] is None
-    assert function.model.last_predict_ms == inferred is not None
+    assert function.model.last_network_ms == inferred is not None
 
 
 @pytest.mark.parametrize("concurrency", [2, 5])

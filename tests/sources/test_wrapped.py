@@ -24,5 +24,5 @@ def test_a_wrapped_upload_is_raised_and_names_its_envelope(function: Function, n
 
 
 def test_a_wrapped_upload_is_raised_where_settings_make_no_sense(awaken: Awaken) -> None:
-    with pytest.raises(Exception, match="MAX_INPUT_BYTES"):
+    with pytest.raises(NotTakenYet):
         awaken(MAX_INPUT_BYTES="lots")(events.load("sqs_s3"))
