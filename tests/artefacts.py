@@ -70,7 +70,7 @@ def constant(value: float) -> Any:
     return _graph(nodes, constants)
 
 
-def write(folder: Path, graph: Any, *, name: str = "brightness", **changes: Any) -> Path:
+def write(folder: Path, graph: Any, *, name: str | None = "brightness", **changes: Any) -> Path:
     """Write an artefact and give its folder. `changes` overlay the manifest, sections too; None removes a field."""
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save_model(graph, str(folder / "model.onnx"))
@@ -100,6 +100,8 @@ def write(folder: Path, graph: Any, *, name: str = "brightness", **changes: Any)
             del manifest[field]
         else:
             manifest[field] = value
+    if name is None:
+        del manifest["name"]
     (folder / "model.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import botocore.httpsession
 import botocore.retries.standard
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.util import Timeout
 
 from handler.errors import AccessDenied, CallerError, ConfigurationError, DependencyError, InvalidKey, ObjectNotFound
 from handler.job import S3Object, S3Target, Skip
@@ -31,8 +31,7 @@ LIMIT = 1_000_000
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turn botocore's clocks: no pause between its attempts, and half a second for an answer instead of twenty."""
     monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda self, context: 0)
-    patient = botocore.httpsession.Timeout
-    monkeypatch.setattr(botocore.httpsession, "Timeout", lambda connect, read: patient(connect=connect, read=0.5))
+    monkeypatch.setattr("botocore.httpsession.Timeout", lambda connect, read: Timeout(connect=connect, read=0.5))
 
 
 @pytest.mark.parametrize(

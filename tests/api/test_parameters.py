@@ -9,6 +9,7 @@ import pytest
 
 from handler.api.parameters import NOT_YET, READERS, rendering_of
 from handler.errors import InvalidParameter
+from local import events
 from tests.pictures import sample, save, scene
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ NONSENSE = {
 def test_a_value_without_sense_is_refused_by_its_parameters_name(
     function: Function, picture: bytes, name: str, value: str
 ) -> None:
-    asked = function.cut_out(picture, **{name: value})
+    body, headers = events.form({name: value}, {"image_file": ("a", picture)})
+    asked = function.ask("POST", body=body, headers=headers)
     assert (asked.status, asked.error["code"]) == (400, f"invalid_{name}")
     assert asked.error["title"] == f"Invalid {name} parameter given"
     assert f"{name}={value!r}" in asked.error["detail"]
