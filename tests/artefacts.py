@@ -31,6 +31,12 @@ def brightness() -> Any:
     return _graph(nodes, {"channel": np.array([1], np.int64)})
 
 
+def one_column() -> Any:
+    """Make a graph that answers with the brightness of each row, (1, 1, h, 1): a side of 1 px that must stay a side."""
+    nodes = [helper.make_node("ReduceMean", ["picture", "across"], ["matte"], keepdims=1)]
+    return _graph(nodes, {"across": np.array([1, 3], np.int64)})
+
+
 def failing() -> Any:
     """Make a graph that loads and fails whenever it runs: it reshapes a picture into 7 values."""
     return _graph([helper.make_node("Reshape", ["picture", "seven"], ["matte"])], {"seven": np.array([1, 1, 1, 7])})

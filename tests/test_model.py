@@ -45,6 +45,14 @@ def test_a_matte_has_the_pictures_size(brightness: Path, width_px: int, height_p
     assert 0 <= matte.min() <= matte.max() <= 1
 
 
+def test_an_answer_with_a_side_of_1_px_keeps_that_side(tmp_path: Path) -> None:
+    """The incident's second cause: upstream squeezes, and an array of one axis less is rejected further on."""
+    matte = model_of(artefacts.write(tmp_path, artefacts.one_column())).predict(pixels(64, 64))
+    assert matte.shape == (64, 64)
+    assert np.ptp(matte) > 0.1
+    assert np.ptp(matte, axis=1).max() < 1e-6
+
+
 def test_the_embedded_model_finds_a_disc(u2netp: Path) -> None:
     matte = model_of(u2netp).predict(pixels(200, 150))
     disc = np.asarray(scene(200, 150))[..., 0] > 200

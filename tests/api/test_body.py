@@ -197,6 +197,7 @@ def test_too_many_bytes_are_refused_in_every_way(awaken: Awaken, brightness: Pat
         encoded(function, f"image_file_b64={b64(large)}".encode()),
         function.ask("POST", body=large),
         function.ask("POST", body=b"\x89PNG" + bytes(1000)),
+        multipart(function, {}, {"not_a_picture": ("a", large)}),  # read no further, whatever it is for
     ):
         assert (asked.status, asked.error["code"], asked.error["title"]) == (400, "file_too_large", "File too large")
         assert "1,000" in asked.error["detail"]
