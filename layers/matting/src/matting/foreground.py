@@ -34,7 +34,6 @@ def estimate_foreground(image: NDArray[np.uint8], alpha: NDArray[np.float32]) ->
         TypeError: an argument is no array of its type.
         ValueError: the shapes do not fit, the picture is empty, or alpha holds NaN or a value outside [0, 1].
         MemoryError: there is no memory for the working rows.
-
     """
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         raise TypeError(f"image is {_describe(image)}; it must be an array of uint8")
