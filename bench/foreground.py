@@ -9,7 +9,6 @@ memory and first calls are one way's alone. "first call" includes the imports, a
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -132,7 +131,7 @@ def measure(way: str, folder: Path) -> None:
     """Run one way in this process; store its colours and print its figures as JSON."""
     # Not one .npz: unpacking it would peak, and hide as much of the memory that is measured.
     image, alpha = np.load(folder / "image.npy"), np.load(folder / "alpha.npy")
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_kb = peak_kb()
     started = time.perf_counter()
     estimate = WAYS[way]()
     result = estimate(image, alpha)
@@ -142,9 +141,15 @@ def measure(way: str, folder: Path) -> None:
         started = time.perf_counter()
         estimate(image, alpha)
         warm_s.append(time.perf_counter() - started)
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    added_mb = (peak_kb() - before_kb) / 1000
     np.save(folder / "result.npy", result)
-    json.dump({"first_s": first_s, "warm_s": min(warm_s), "added_mb": (peak_kb - before_kb) / 1000}, sys.stdout)
+    json.dump({"first_s": first_s, "warm_s": min(warm_s), "added_mb": added_mb}, sys.stdout)
+
+
+def peak_kb() -> int:
+    """Read this process's peak from Linux; getrusage's would begin with the peak of the process that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0])
 
 
 def measure_apart(way: str, folder: Path, numba_cache: Path) -> tuple[dict[str, float], Picture]:
