@@ -19,7 +19,7 @@
 #define SMALL_SIDE 32
 #define SMALL_SWEEPS 10
 /* Next to black, colours fade by a factor of four per pixel until they are subnormal, on which processors are slow: that
- * cost a third of the time. Ending at this colour instead changes nothing that 8 bits can show. */
+ * cost a quarter of the time. Ending at this colour instead changes nothing that 8 bits can show. */
 #define NEARLY_BLACK 1e-20f
 /* The rows above, at and below a second sweep, and the one below that, which the first sweep of the row below reads. */
 #define WINDOW_ROWS 4
