@@ -3,7 +3,7 @@
  * matting_estimate_foreground is the multilevel Gauss-Seidel solver of
  *   Germer, Uelwer, Conrad, Harmeling: "Fast Multi-Level Foreground Estimation", ICPR 2020, arXiv:2006.14970
  * derived from PyMatting's estimate_foreground_ml.py
- *   (https://github.com/pymatting/pymatting, Copyright (c) 2020 The PyMatting developers, MIT licence).
+ *   (https://github.com/pymatting/pymatting, Copyright (c) 2020 PyMatting, MIT licence).
  * It sweeps pixels in PyMatting's order, because a Gauss-Seidel sweep in any other order gives other colours.
  * What differs is that no level but the smallest is ever held whole: a row can take its second sweep as soon as the row
  * below took its first, so all levels walk down the picture together and each keeps four rows.
