@@ -35,7 +35,7 @@ class OnnxEngine:
         options.graph_optimization_level = OPTIMISATION[manifest.session.get("graph_optimization", "all")]
         options.enable_cpu_mem_arena = manifest.session.get("memory_arena", True)
         options.enable_mem_pattern = manifest.session.get("memory_pattern", True)
-        for name, value in manifest.session.get("config", {}).items():
+        for name, value in manifest.session.get("config_entries", {}).items():
             options.add_session_config_entry(name, value)
         self._session = ort.InferenceSession(
             os.fspath(manifest.weights), sess_options=options, providers=["CPUExecutionProvider"]
