@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from layers.model import build
+from layers.model.sources import SOURCES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,7 +21,7 @@ CHECKPOINT_SOURCES = ("synthetic.py", "reference.py")
 ARTEFACT_SOURCES = (*CHECKPOINT_SOURCES, "swin.py", "network.py", "export.py", "build.py", "manifest.py")
 
 
-def _cached(name: str, sources: tuple[str, ...], make: Callable[[Path], None]) -> Path:
+def _cached(name: str, sources: tuple[str, ...], make: Callable[[Path], object]) -> Path:
     """Give the cached path for `name`; it is made under another name first, so that it is whole or not there."""
     state = hashlib.sha256()
     for source in sources:
@@ -37,12 +40,12 @@ def checkpoint() -> Callable[[Mode], Path]:
     """Give the synthetic checkpoint of a mode."""
 
     def of(mode: Mode) -> Path:
-        from layers.model import synthetic
+        from layers.model import synthetic  # noqa: PLC0415  # it imports torch
 
         return _cached(
             f"{mode}.pth",
             CHECKPOINT_SOURCES,
-            lambda path: synthetic.main(["--mode", mode, "--out", str(path)]) and None,
+            lambda path: synthetic.main(["--mode", mode, "--out", str(path)]),
         )
 
     return of
@@ -53,10 +56,7 @@ def artefact(checkpoint: Callable[[Mode], Path]) -> Callable[[Mode], Path]:
     """Give the folder of a mode's ONNX artefact."""
 
     def of(mode: Mode) -> Path:
-        from layers.model import build
-        from layers.model.sources import SOURCES
-
         source = SOURCES[f"inspyrenet-{mode}"]
-        return _cached(f"{mode}", ARTEFACT_SOURCES, lambda out: build.build(source, out, checkpoint(mode)) and None)
+        return _cached(f"{mode}", ARTEFACT_SOURCES, lambda out: build.build(source, out, checkpoint(mode)))
 
     return of
