@@ -1,0 +1,92 @@
+# `make demo` and `make test` set up all they need, from Python 3.11+, pip and make.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+MODEL ?= u2netp
+OUT ?= build/model/$(MODEL)
+MODEL_DIR ?= build/model/u2netp
+PHOTOS ?= demo/photos
+PORT ?= 8000
+CODE := handler layers local demo bench tests
+
+# pip keeps to what the locks say, and says little.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo serve test lint types check model lock clean
+
+demo: $(VENV)/ready $(MODEL_DIR)/model.json
+	$(RUN) -m demo --model-dir $(MODEL_DIR) --photos $(PHOTOS) --out out
+
+serve: $(VENV)/ready $(MODEL_DIR)/model.json
+	MODEL_DIR=$(MODEL_DIR) POWERTOOLS_METRICS_DISABLED=true $(VENV)/bin/uvicorn --factory handler.serve:application --port $(PORT)
+
+test: lint types check
+
+lint: $(VENV)/ready
+	$(VENV)/bin/ruff check $(CODE)
+	$(VENV)/bin/ruff format --check $(CODE)
+
+types: $(VENV)/ready
+	$(VENV)/bin/mypy $(CODE)
+
+check: $(VENV)/ready build/model/u2netp/model.json
+	$(VENV)/bin/pytest
+
+model: $(OUT)/model.json
+
+build/model/u2netp/model.json: $(VENV)/ready layers/model/sources.py layers/model/build.py layers/model/manifest.py
+	$(RUN) -m layers.model.build u2netp --out build/model/u2netp
+
+# A system whose Python came without ensurepip (Debian's without python3-venv) gets virtualenv, inside build/.
+$(VENV)/ready: tests/requirements.txt $(shell find layers/matting -name '*.py' -o -name '*.c' -o -name '*.toml' | grep -v /build/)
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m pip install --quiet --target build/virtualenv virtualenv==20.36.1 \
+	  && PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet $(VENV); }
+	$(RUN) -m pip install --quiet --require-hashes --requirement tests/requirements.txt
+	$(RUN) -m pip install --quiet --no-deps --force-reinstall ./layers/matting
+	touch $@
+
+# torch and upstream, some gigabytes: for the model's build and tests alone.
+.venv-model/ready: $(VENV)/ready layers/model/requirements.txt
+	$(PYTHON) -m venv .venv-model || PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet .venv-model
+	.venv-model/bin/python -m pip install --quiet --require-hashes --requirement tests/requirements.txt
+	.venv-model/bin/python -m pip install --quiet --require-hashes --requirement layers/model/requirements.txt
+	.venv-model/bin/python -m pip install --quiet --no-deps --force-reinstall ./layers/matting
+	touch $@
+
+.venv-bench/ready: $(VENV)/ready bench/requirements.txt
+	$(PYTHON) -m venv .venv-bench || PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --require-hashes --requirement bench/requirements.txt
+	touch $@
+
+# Measurements; quiet machines give better ones.
+.PHONY: bench-rembg bench-encode
+bench-rembg: .venv-bench/ready build/model/u2netp/model.json
+	$(RUN) -m bench.against_rembg
+
+bench-encode: $(VENV)/ready
+	$(RUN) -m bench.encode
+
+# The locks hold for every platform and Python from 3.11; `make lock` renews them.
+lock: $(VENV)/ready
+	$(RUN) -m pip install --quiet uv==0.13.9
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --output-file layers/dependencies/requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --group test --constraints layers/dependencies/requirements.txt --output-file tests/requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --group model --constraints tests/requirements.txt --output-file layers/model/requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  bench/requirements.in --output-file bench/requirements.txt
+
+clean:
+	rm -rf build out .venv .venv-model .venv-bench
+
+# InSPyReNet against the naive handler: make bench-upstream MODE=base RESIZE=static SIZE=512x512 CHECKPOINT=ckpt_base.pth
+.PHONY: bench-upstream
+MODE ?= base
+RESIZE ?= static
+SIZE ?= 512x512
+BENCH ?=
+bench-upstream: $(VENV)/ready .venv-model/ready
+	$(RUN) -m bench.against_upstream --mode $(MODE) --resize $(RESIZE) --size $(SIZE) --checkpoint $(CHECKPOINT) --model-dir $(MODEL_DIR) $(BENCH)

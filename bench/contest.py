@@ -1,0 +1,101 @@
+"""Times contenders as whole processes: fresh start to first result, warm results, peak memory.
+
+Enters: commands whose processes print a JSON line a result, as `bench/worker_*.py` do. Leaves: figures, and a table of
+ratios. Contenders take turns, so that a machine whose speed drifts treats them alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A command that cuts a picture out again and again in one process."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Medians over the rounds."""
+
+    first_s: float  # from the process's start to its first result
+    warm_s: float  # a later result
+    peak_bytes: int
+    around_s: float  # a later result without its network: decode, resample, colours, encode
+    marks_s: Mapping[str, float]  # from the process's start to other points that the worker named
+
+
+def compete(contenders: Sequence[Contender], picture: Path, *, rounds: int, results: int) -> dict[str, Figures]:
+    """Run every contender `rounds` times in turn, `results` results each."""
+    runs: dict[str, list[Figures]] = {contender.name: [] for contender in contenders}
+    for _ in range(rounds):
+        for contender in contenders:
+            runs[contender.name].append(_run(contender, picture, results))
+    return {
+        name: Figures(
+            first_s=statistics.median(run.first_s for run in those),
+            warm_s=statistics.median(run.warm_s for run in those),
+            peak_bytes=int(statistics.median(run.peak_bytes for run in those)),
+            around_s=statistics.median(run.around_s for run in those),
+            marks_s={mark: statistics.median(run.marks_s[mark] for run in those) for mark in those[0].marks_s},
+        )
+        for name, those in runs.items()
+    }
+
+
+def table(figures: Mapping[str, Figures], title: str) -> str:
+    """Lay figures out in Markdown; ratios are the first contender's to each other."""
+    ours = next(iter(figures.values()))
+    lines = [f"| {title} | first result | warm | peak memory |", "|---|---|---|---|"]
+    for name, one in figures.items():
+        if one is ours:
+            lines.append(f"| {name} | {one.first_s:.2f} s | {one.warm_s:.2f} s | {one.peak_bytes / 1e6:.0f} MB |")
+        else:
+            lines.append(
+                f"| {name} | {one.first_s:.2f} s (ours ×{ours.first_s / one.first_s:.2f}) "
+                f"| {one.warm_s:.2f} s (×{ours.warm_s / one.warm_s:.2f}) "
+                f"| {one.peak_bytes / 1e6:.0f} MB (×{ours.peak_bytes / one.peak_bytes:.2f}) |"
+            )
+    return "\n".join(lines)
+
+
+def _run(contender: Contender, picture: Path, results: int) -> Figures:
+    begun = time.monotonic()  # one clock for all processes of a machine
+    process = subprocess.run(
+        [*contender.command, str(picture), str(results)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **contender.environment},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    reports = [json.loads(line) for line in process.stdout.splitlines() if line.startswith('{"')]
+    done = [report for report in reports if "result_bytes" in report]
+    times = [report["at_s"] - begun for report in done]
+    warm = [later - sooner for sooner, later in itertools.pairwise(times)]
+    return Figures(
+        first_s=times[0],
+        warm_s=statistics.median(warm) if warm else float("nan"),
+        peak_bytes=done[-1]["peak_bytes"],
+        around_s=statistics.median(
+            [whole - report["network_s"] for whole, report in zip(warm, done[1:], strict=True)] or [float("nan")]
+        ),
+        marks_s={report["mark"]: report["at_s"] - begun for report in reports if "mark" in report},
+    )

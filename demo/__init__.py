@@ -1,0 +1,1 @@
+"""A demonstration on real photographs, through the real Lambda runtime."""

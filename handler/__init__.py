@@ -1,0 +1,1 @@
+"""The function: what runs in Lambda. `handler.app.lambda_handler` is its only entry."""

@@ -1,0 +1,49 @@
+"""ONNX Runtime on the CPU.
+
+Enters: a (1, 3, h, w) float32 batch. Leaves: the graph's first output as (h, w).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import onnxruntime as ort
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from handler.manifest import Manifest
+
+OPTIMISATION = {
+    "disable": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+
+
+class OnnxEngine:
+    """One session. Its options are the artefact's own, since they decide load time, speed and memory together."""
+
+    def __init__(self, manifest: Manifest, threads: int) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors only: warnings about the host's devices are no use in a log
+        options.graph_optimization_level = OPTIMISATION[manifest.session.get("graph_optimization", "all")]
+        options.enable_cpu_mem_arena = manifest.session.get("memory_arena", True)
+        options.enable_mem_pattern = manifest.session.get("memory_pattern", True)
+        for name, value in manifest.session.get("config_entries", {}).items():
+            options.add_session_config_entry(name, value)
+        self._session = ort.InferenceSession(
+            os.fspath(manifest.weights), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+
+    def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take (1, 3, h, w), give (h, w)."""
+        answer: NDArray[np.float32] = self._session.run([self._output], {self._input: batch})[0]  # (1, 1, h, w)
+        return answer.reshape(answer.shape[-2:])  # not squeeze: a side of 1 px stays a side

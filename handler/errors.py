@@ -1,0 +1,229 @@
+"""Every failure the function can name, in one drawn tree. A leaf: it imports nothing of ours.
+
+    CutoutError                      anything below; carries status, code, title, and the sentence
+    ├── CallerError            4xx   the input is at fault: never retried
+    │   ├── UnknownEvent             no source recognises the event
+    │   ├── MalformedEvent           a source recognises it, but a field is missing or of the wrong type
+    │   ├── Unauthorized             403: no API key, or a wrong one
+    │   ├── InvalidParameter         a request's parameter makes no sense: code "invalid_<name>"
+    │   ├── MissingSource, MultipleSources
+    │   ├── InvalidFileType          not a picture, or of a format that is not taken
+    │   ├── UnreadableImage          a picture whose data is broken
+    │   ├── FileTooLarge             more bytes than MAX_INPUT_BYTES
+    │   ├── ResolutionTooHigh        more pixels than MAX_INPUT_MEGAPIXELS
+    │   ├── InvalidDimensions        the result's format cannot hold the picture's size
+    │   ├── UnknownForeground        nothing was found to cut out
+    │   ├── ResultTooLarge           the answer would not fit the caller's transport
+    │   ├── ObjectNotFound           S3 says there is no such object, version or bucket
+    │   └── InvalidKey               the result's key would be longer than S3 allows
+    ├── ServiceError           5xx   the surroundings are at fault: raised to the platform, which retries
+    │   ├── DependencyError          S3 throttled, timed out or broke
+    │   ├── AccessDenied             S3 refuses the function's role: an operator has to act, the upload must wait for it
+    │   └── TimeTooShort             503: the time left would not suffice; Retry-After says when to come back
+    ├── ModelError             500   the model cannot be loaded, or its inference failed
+    ├── ConfigurationError     500   a setting makes no sense: names the variable, the value and what would do
+    └── Unforeseen             500   stands in for an exception nobody foresaw: the log has its traceback
+
+`code` and `title` of a request's errors are those of the remove.bg contract where it has one, since its clients read
+them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CutoutError(Exception):
+    """A failure with a name. `str(error)` is the one sentence that a caller may read."""
+
+    status: ClassVar[int] = 500
+    code: str = "internal_error"
+    title: str = "Internal error"
+    retriable: ClassVar[bool] = False
+    headers: dict[str, str]
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.headers = {}
+
+
+class CallerError(CutoutError):
+    """The input is at fault; the same input would fail again."""
+
+    status = 400
+    code = "invalid_request"
+    title = "Invalid request"
+
+
+class UnknownEvent(CallerError):
+    """No source recognises the event."""
+
+    code = "unknown_event"
+    title = "Unknown event"
+
+
+class MalformedEvent(CallerError):
+    """An event of a known kind lacks a field, or holds one of the wrong type."""
+
+    code = "malformed_event"
+    title = "Malformed event"
+
+
+class Unauthorized(CallerError):
+    """The request carries no API key, or one that is not known."""
+
+    status = 403
+    code = "auth_failed"
+    title = "API Key invalid"
+
+
+class InvalidParameter(CallerError):
+    """A parameter's value makes no sense, or asks for what this endpoint does not do."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = f"invalid_{name}"
+        self.title = f"Invalid {name} parameter given"
+
+
+class MissingSource(CallerError):
+    """The request holds no picture."""
+
+    code = "missing_source"
+    title = "No image given"
+
+
+class MultipleSources(CallerError):
+    """The request holds more than one picture."""
+
+    code = "multiple_sources"
+    title = "Multiple image sources given"
+
+
+class InvalidFileType(CallerError):
+    """The bytes are no picture, or of a format that is not taken."""
+
+    code = "invalid_file_type"
+    title = "Invalid file type"
+
+
+class UnreadableImage(CallerError):
+    """The format is known and the data is broken."""
+
+    code = "failed_to_read_image"
+    title = "There was an error reading the image."
+
+
+class FileTooLarge(CallerError):
+    """More bytes than the limit."""
+
+    code = "file_too_large"
+    title = "File too large"
+
+
+class ResolutionTooHigh(CallerError):
+    """More pixels than the limit."""
+
+    code = "resolution_too_high"
+    title = "Image resolution too high"
+
+
+class InvalidDimensions(CallerError):
+    """The result's format cannot hold a picture of this size."""
+
+    code = "invalid_dimensions"
+    title = "Image dimensions invalid"
+
+
+class UnknownForeground(CallerError):
+    """Nothing in the picture stands out."""
+
+    code = "unknown_foreground"
+    title = "Could not identify foreground in image."
+
+
+class ResultTooLarge(CallerError):
+    """The answer would exceed what its transport carries."""
+
+    code = "result_too_large"
+    title = "Result too large"
+
+
+class ObjectNotFound(CallerError):
+    """S3 knows no such object, version or bucket."""
+
+    status = 404
+    code = "object_not_found"
+    title = "Object not found"
+
+
+class InvalidKey(CallerError):
+    """The result's key would not be accepted by S3."""
+
+    code = "invalid_key"
+    title = "Key too long"
+
+
+class ServiceError(CutoutError):
+    """The surroundings are at fault; the same input may succeed later."""
+
+    status = 502
+    code = "dependency_failed"
+    title = "A service this one depends on failed"
+    retriable = True
+
+
+class DependencyError(ServiceError):
+    """S3, or the way to it, failed."""
+
+
+class AccessDenied(ServiceError):
+    """The function's role may not do what the job needs.
+
+    Retriable on purpose: the upload is fine, and once the policy is mended a redelivery cuts it out.
+    """
+
+    code = "access_denied"
+    title = "Access denied"
+
+
+class TimeTooShort(ServiceError):
+    """The invocation would time out before the job is done."""
+
+    status = 503
+    code = "time_too_short"
+    title = "Not enough time left"
+
+    def __init__(self, sentence: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(sentence)
+        self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class ModelError(CutoutError):
+    """The model cannot be loaded, or an inference failed."""
+
+    code = "model_failed"
+    title = "The model failed"
+    retriable = True
+
+
+class ConfigurationError(CutoutError):
+    """A setting makes no sense. Retriable: the upload waits in its queue until the setting is mended."""
+
+    code = "configuration_error"
+    title = "The function is not configured correctly"
+    retriable = True
+
+
+class Unforeseen(CutoutError):
+    """Stands in for an exception nobody foresaw. Retriable: nobody knows that it would fail again."""
+
+    retriable = True
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"An unexpected error occurred; quote request {request_id} to whoever runs this service.")
+
+
+def error_document(error: CutoutError) -> dict[str, list[dict[str, str]]]:
+    """Give the body that remove.bg's clients expect of a failure."""
+    return {"errors": [{"title": error.title, "code": error.code, "detail": str(error)}]}

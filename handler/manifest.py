@@ -1,0 +1,97 @@
+"""model.json: what the artefact says of itself. No constant of a model is written anywhere else.
+
+Enters: the folder of an artefact (made by `layers/model`). Leaves: a frozen Manifest, or a ModelError that names the
+file and the field. It must not load the weights.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from handler.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+MANIFEST = "model.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One artefact's description; units and meanings as in `layers/model/README.md`."""
+
+    name: str
+    version: str
+    licence: str
+    engine: Literal["onnxruntime", "torch"]
+    weights: Path
+    mode: str | None  # of the torch engine: base, fast, base-nightly
+    size_policy: Literal["fixed", "flexible"]
+    base_px: int
+    multiple_px: int
+    shorter_side_max_px: int
+    input_resample: Literal["bilinear", "lanczos"]
+    input_scale: Literal["255", "picture-max"]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    output_normalise: Literal["none", "min-max"]
+    output_resample: Literal["bilinear-align-corners", "lanczos"]
+    session: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read and check `directory`/model.json.
+
+    Raises ModelError where the file or a field is missing, or a value is not one of those known.
+    """
+    path = directory / MANIFEST
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}): MODEL_DIR must name a folder with {MANIFEST} and its weights, "
+            "as `make model` builds it."
+        ) from error
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON ({error}). Build the artefact again.") from error
+    try:
+        if document["schema_version"] != SCHEMA_VERSION:
+            raise ModelError(
+                f"{path} has schema_version {document['schema_version']!r}; this code reads {SCHEMA_VERSION}. "
+                "Build the artefact with this version of `make model`."
+            )
+        entering, leaving = document["input"], document["output"]
+        flexible = entering["size_policy"] == "flexible"
+        return Manifest(
+            name=str(document["name"]),
+            version=str(document["version"]),
+            licence=str(document["licence"]),
+            engine=_one_of(document, "engine", ("onnxruntime", "torch")),
+            weights=directory / str(document["weights"]),
+            mode=document.get("mode"),
+            size_policy=_one_of(entering, "size_policy", ("fixed", "flexible")),
+            base_px=int(entering["base_px"]),
+            multiple_px=int(entering["multiple_px"]) if flexible else 32,
+            shorter_side_max_px=int(entering["shorter_side_max_px"]) if flexible else 1280,
+            input_resample=_one_of(entering, "resample", ("bilinear", "lanczos")),
+            input_scale=_one_of(entering, "scale", ("255", "picture-max")),
+            mean=tuple(float(value) for value in entering["mean"]),
+            std=tuple(float(value) for value in entering["std"]),
+            output_normalise=_one_of(leaving, "normalise", ("none", "min-max")),
+            output_resample=_one_of(leaving, "resample", ("bilinear-align-corners", "lanczos")),
+            session=dict(document.get("session", {})),
+        )
+    except KeyError as error:
+        raise ModelError(f"{path} lacks {error}. Build the artefact again.") from error
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path} makes no sense: {error}. Build the artefact again.") from error
+
+
+def _one_of(section: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Any:  # noqa: ANN401 - a Literal of `known`
+    if section[name] not in known:
+        raise ValueError(f"{name} is {section[name]!r} and has to be one of {', '.join(known)}")
+    return cast("Any", section[name])

@@ -1,0 +1,183 @@
+"""The model behind one lazy door: nothing is imported or loaded until a job needs it, and then once.
+
+Enters: an (H, W, 3) picture. Leaves: its matte, (H, W) in [0, 1]. It must not know where pictures come from or go.
+The arithmetic around the network (size, resampling, normalisation) follows the artefact's manifest.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from PIL import Image
+
+from handler.errors import ConfigurationError, ModelError
+from handler.geometry import SizePolicy, network_size
+from handler.manifest import Manifest, read_manifest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from handler.settings import Settings
+
+RESAMPLE = {"bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
+
+
+class Engine(Protocol):
+    """What runs a network."""
+
+    def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take (1, 3, h, w), give (h, w)."""
+
+
+class Model:
+    """The door. Cheap to construct; `load` or the first `predict` opens it. Safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._manifest: Manifest | None = None
+        self._policy: SizePolicy | None = None
+        self.notes: tuple[str, ...] = ()  # settings that this artefact gives no meaning to
+        self.load_ms: float | None = None
+        self._ms_per_network_px: float | None = None
+        self.last_network_ms: float | None = None  # of `predict`, without the resampling around the network
+        self.proven = False  # an inference has succeeded in this environment
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the weights are in memory."""
+        return self._engine is not None
+
+    @property
+    def name(self) -> str:
+        """The artefact's name and version; known once loaded."""
+        return f"{self._manifest.name} {self._manifest.version}" if self._manifest else "not loaded"
+
+    def load(self) -> None:
+        """Load the weights, unless they are loaded. A failed load leaves the door closed, so the next call tries again.
+
+        Raises ModelError, or ConfigurationError where a setting contradicts the artefact.
+        """
+        with self._lock:
+            if self._engine is not None:
+                return
+            begun = time.perf_counter()
+            manifest = read_manifest(self._settings.model_dir)
+            self._policy, self.notes = _policy(manifest, self._settings)
+            self._engine = _open_engine(manifest, self._settings)
+            self._manifest = manifest
+            self.load_ms = (time.perf_counter() - begun) * 1e3
+
+    def predict(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Estimate the matte of an (H, W, 3) sRGB picture: float32 (H, W) in [0, 1].
+
+        Raises ModelError.
+        """
+        self.load()
+        begun = time.perf_counter()
+        engine, manifest, policy = self._engine, self._manifest, self._policy
+        assert engine is not None and manifest is not None and policy is not None  # noqa: S101, PT018 - for mypy: load() set them
+        height_px, width_px = rgb.shape[:2]
+        size = network_size(width_px, height_px, policy)
+        batch = to_batch(rgb, size, manifest)  # (1, 3, h, w)
+        try:
+            sent = time.perf_counter()
+            saliency = engine.infer(batch)  # (h, w)
+            self.last_network_ms = (time.perf_counter() - sent) * 1e3
+        except Exception as error:
+            raise ModelError(
+                f"{manifest.name} failed on {size[0]}×{size[1]} px, from a picture of {width_px}×{height_px} px: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        matte = to_matte(saliency, (width_px, height_px), manifest)
+        self.proven = True
+        rate = (time.perf_counter() - begun) * 1e3 / (size[0] * size[1])
+        self._ms_per_network_px = rate if self._ms_per_network_px is None else min(rate, self._ms_per_network_px)
+        return matte
+
+    def expected_predict_ms(self, width_px: int, height_px: int) -> float | None:
+        """Say how long a picture's prediction should take here, by the best rate seen; None before the first."""
+        if self._ms_per_network_px is None or self._policy is None:
+            return None
+        network_width_px, network_height_px = network_size(width_px, height_px, self._policy)
+        return self._ms_per_network_px * network_width_px * network_height_px
+
+
+def to_batch(rgb: NDArray[np.uint8], size: tuple[int, int], manifest: Manifest) -> NDArray[np.float32]:
+    """Resample (H, W, 3) to `size` (width, height) and normalise it: float32 (1, 3, height, width)."""
+    small = np.asarray(Image.fromarray(rgb).resize(size, RESAMPLE[manifest.input_resample]), dtype=np.float32)
+    scale = 255.0 if manifest.input_scale == "255" else max(float(small.max()), 1e-6)
+    mean, std = np.asarray(manifest.mean, np.float32), np.asarray(manifest.std, np.float32)
+    normalised = (small / np.float32(scale) - mean) / std  # (h, w, 3)
+    return np.ascontiguousarray(normalised.transpose(2, 0, 1))[np.newaxis]  # (1, 3, h, w)
+
+
+def to_matte(saliency: NDArray[np.float32], size: tuple[int, int], manifest: Manifest) -> NDArray[np.float32]:
+    """Bring the network's (h, w) answer to [0, 1] and to the picture's `size` (width, height): (height, width)."""
+    if not np.isfinite(saliency).all():
+        raise ModelError(f"{manifest.name} answered with values that are no numbers. Build the artefact again.")
+    if manifest.output_normalise == "min-max":
+        low, high = float(saliency.min()), float(saliency.max())
+        if high > low:  # a constant answer has nothing to stretch
+            saliency = (saliency - low) / (high - low)
+    saliency = np.clip(saliency, 0.0, 1.0)
+    if manifest.output_resample == "bilinear-align-corners":
+        return _resize_align_corners(saliency, *size)
+    grey = Image.fromarray((saliency * 255).astype(np.uint8)).resize(size, Image.Resampling.LANCZOS)
+    matte: NDArray[np.float32] = np.multiply(np.asarray(grey), np.float32(1 / 255), dtype=np.float32)
+    return matte
+
+
+def _policy(manifest: Manifest, settings: Settings) -> tuple[SizePolicy, tuple[str, ...]]:
+    """Reconcile the settings with the artefact: a contradiction is an error, a setting without meaning a note."""
+    expected = settings.inspirenet_mode and f"inspyrenet-{settings.inspirenet_mode}"
+    if expected and manifest.name.startswith("inspyrenet") and manifest.name != expected:
+        raise ConfigurationError(
+            f"INSPIRENET_MODE={settings.inspirenet_mode!r} asks for {expected}, and {settings.model_dir} holds "
+            f"{manifest.name}: build the image with MODEL={expected}, or leave INSPIRENET_MODE unset."
+        )
+    notes = []
+    if expected and not manifest.name.startswith("inspyrenet"):
+        notes.append(f"INSPIRENET_MODE has no effect: the artefact is {manifest.name}.")
+    if manifest.size_policy == "fixed":
+        if settings.inspirenet_resize == "dynamic":
+            notes.append(
+                f"INSPIRENET_RESIZE=dynamic has no effect: {manifest.name} takes {manifest.base_px} px squares."
+            )
+        if settings.target_size not in {None, manifest.base_px}:
+            notes.append(f"TARGET_SIZE has no effect: {manifest.name} takes {manifest.base_px} px squares.")
+        return SizePolicy("fixed", manifest.base_px), tuple(notes)
+    max_megapixels = settings.max_network_megapixels
+    return SizePolicy(
+        kind="flexible",
+        base_px=settings.target_size or manifest.base_px,
+        resize="dynamic" if settings.inspirenet_resize == "dynamic" else "static",
+        multiple_px=manifest.multiple_px,
+        shorter_side_max_px=manifest.shorter_side_max_px,
+        max_pixels=None if max_megapixels is None else int(max_megapixels * 1e6),
+    ), tuple(notes)
+
+
+def _open_engine(manifest: Manifest, settings: Settings) -> Engine:
+    try:
+        if manifest.engine == "torch":
+            from handler.engines.reference import TorchEngine  # noqa: PLC0415 - the door is lazy on purpose
+
+            return TorchEngine(manifest, settings.threads)
+        from handler.engines.onnx import OnnxEngine  # noqa: PLC0415 - the door is lazy on purpose
+
+        return OnnxEngine(manifest, settings.threads)
+    except Exception as error:
+        raise ModelError(
+            f"{manifest.name} cannot be loaded from {manifest.weights}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _resize_align_corners(matte: NDArray[np.float32], width_px: int, height_px: int) -> NDArray[np.float32]:
+    from matting import resize_align_corners  # noqa: PLC0415 - a compiled library, needed with the first picture
+
+    return resize_align_corners(matte, width_px, height_px)
