@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 CHECKPOINT_SOURCES = ("synthetic.py", "reference.py")
-ARTEFACT_SOURCES = (*CHECKPOINT_SOURCES, "swin.py", "network.py", "export.py", "build.py", "manifest.py")
+NETWORK_SOURCES = ("swin.py", "paa.py", "sica.py", "network.py")
+ARTEFACT_SOURCES = (*CHECKPOINT_SOURCES, *NETWORK_SOURCES, "export.py", "build.py", "manifest.py")
 
 
 def _cached(name: str, sources: tuple[str, ...], make: Callable[[Path], object]) -> Path:

@@ -9,12 +9,12 @@ import pytest
 
 pytest.importorskip("torch")
 
-import onnx  # noqa: E402  # behind the skip, as all that only .venv-model has
-import torch  # noqa: E402
-from onnx import numpy_helper  # noqa: E402
-from PIL import Image  # noqa: E402
+import onnx  # behind the skip, as all that only .venv-model has
+import torch
+from onnx import numpy_helper
+from PIL import Image
 
-from layers.model import manifest, network, reference, synthetic, verify  # noqa: E402
+from layers.model import manifest, network, reference, synthetic, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
