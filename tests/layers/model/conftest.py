@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ def _cached(name: str, sources: tuple[str, ...], make: Callable[[Path], object])
 def checkpoint() -> Callable[[Mode], Path]:
     """Give the synthetic checkpoint of a mode."""
 
+    @functools.cache
     def of(mode: Mode) -> Path:
         from layers.model import synthetic  # noqa: PLC0415  # it imports torch
 
@@ -56,6 +58,7 @@ def checkpoint() -> Callable[[Mode], Path]:
 def artefact(checkpoint: Callable[[Mode], Path]) -> Callable[[Mode], Path]:
     """Give the folder of a mode's ONNX artefact."""
 
+    @functools.cache
     def of(mode: Mode) -> Path:
         source = SOURCES[f"inspyrenet-{mode}"]
         return _cached(f"{mode}", ARTEFACT_SOURCES, lambda out: build.build(source, out, checkpoint(mode)))
