@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from layers.model.sources import Algorithm, Checksum, WheelMember
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16  # a chunk cut short is lost, so that a resumption begins at the last whole one
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
 

@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import Literal
 
-    import numpy as np
     import torch
     from numpy.typing import NDArray
     from PIL import Image
 
     from layers.model.sources import Mode
 
+Resize = Literal["static", "dynamic"]
 DEPTH = 64  # channels of every decoder stage; Remover's own constant
 
 
@@ -37,9 +39,16 @@ def _upstream() -> Iterator[None]:
         changed = {"TRANSPARENT_BACKGROUND_FILE_PATH": home, "HOME": home, "NO_ALBUMENTATIONS_UPDATE": "1"}
         before = {name: os.environ.get(name) for name in changed}
         os.environ.update(changed)
+        # Its colour estimation compiles for a minute when first imported, and mattes do without.
+        matting = sys.modules.get("pymatting")
+        sys.modules["pymatting"] = cast("Any", None)
         try:
             yield
         finally:
+            if matting is None:
+                del sys.modules["pymatting"]
+            else:
+                sys.modules["pymatting"] = matting
             for name, value in before.items():
                 if value is None:
                     del os.environ[name]
@@ -47,10 +56,10 @@ def _upstream() -> Iterator[None]:
                     os.environ[name] = value
 
 
-def load_remover(mode: Mode, checkpoint: Path, resize: Literal["static", "dynamic"]) -> Any:  # noqa: ANN401  # upstream is untyped
+def load_remover(mode: Mode, checkpoint: Path, resize: Resize) -> Any:  # noqa: ANN401  # upstream is untyped
     """Construct `transparent_background.Remover` on the CPU from `checkpoint`."""
     with _upstream():
-        from transparent_background import Remover
+        from transparent_background import Remover  # noqa: PLC0415  # its import has side effects; see _upstream
 
         return Remover(mode=mode, device="cpu", ckpt=str(checkpoint), resize=resize)
 
@@ -58,7 +67,7 @@ def load_remover(mode: Mode, checkpoint: Path, resize: Literal["static", "dynami
 def new_network(base_px: int) -> torch.nn.Module:
     """Construct upstream's InSPyReNet-SwinB with torch's own random weights, in evaluation mode."""
     with _upstream():
-        from transparent_background.InSPyReNet import InSPyReNet_SwinB
+        from transparent_background.InSPyReNet import InSPyReNet_SwinB  # noqa: PLC0415  # as above
 
         network: torch.nn.Module = InSPyReNet_SwinB(
             depth=DEPTH, pretrained=False, base_size=[base_px, base_px], threshold=None
@@ -66,15 +75,12 @@ def new_network(base_px: int) -> torch.nn.Module:
         return network.eval()
 
 
-def network_input(remover: Any, picture: Image.Image) -> torch.Tensor:  # noqa: ANN401  # upstream is untyped
-    """Give what Remover feeds its network: (1, 3, H, W) float32."""
-    tensor: torch.Tensor = remover.transform(picture).unsqueeze(0)
-    return tensor
-
-
-def matte_8bit(remover: Any, picture: Image.Image) -> NDArray[np.uint8]:  # noqa: ANN401  # upstream is untyped
-    """Give Remover's matte at picture size, (H, W) uint8, by way of its "map" output."""
-    import numpy
-
-    with _upstream():
-        return numpy.asarray(remover.process(picture, type="map"))[:, :, 0]
+def predict(remover: Any, picture: Image.Image) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:  # noqa: ANN401  # upstream is untyped
+    """Run `Remover.process` and give its network's output (1, 1, H, W) and its 8-bit matte (height, width)."""
+    outputs: list[torch.Tensor] = []
+    hook = remover.model.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    try:
+        matte = np.asarray(remover.process(picture, type="map"))[:, :, 0]
+    finally:
+        hook.remove()
+    return outputs[0].numpy(), matte
