@@ -31,7 +31,7 @@ HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b
 Image.MAX_IMAGE_PIXELS = None
 
 # The largest side each format can hold.
-MAX_SIDE_PX = {"jpg": 65_535, "webp": 16_383, "png": 2**31 - 1}
+MAX_SIDE_PX = {"jpg": 65_500, "webp": 16_383, "png": 2**31 - 1}
 MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 

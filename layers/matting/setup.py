@@ -11,7 +11,7 @@ from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
-# The C library of Amazon Linux 2 and of everything younger. Baseline processors: AVX2 gained 4 % (see README.md).
+# The C library of Amazon Linux 2 and of everything younger. Baseline processors: AVX2 gains too little (see README.md).
 GLIBC = "2.17"
 # Without contraction into fused multiply-adds, x86-64 and arm64 compute the same bits.
 CODE = ["-std=c11", "-mcpu=baseline", "-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]

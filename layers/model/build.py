@@ -31,7 +31,7 @@ SHORTER_SIDE_MAX_PX = 1280  # upstream's dynamic_resize(L=1280)
 INSPYRENET_SESSION: dict[str, Any] = {
     "graph_optimization": "all",
     "memory_pattern": False,
-    "config": {"session.set_denormal_as_zero": "1"},
+    "config_entries": {"session.set_denormal_as_zero": "1"},
 }
 
 

@@ -98,11 +98,12 @@ class WindowAttention(nn.Module):
         x = torch.cat((x, x.new_zeros(1, width)))  # L + 1, C: the last row stands for every padded token
         # Three products rather than one and a split: each result is gathered into its own contiguous tensor.
         # `index_select`, because subscripts become GatherND, which is slower.
-        parts = zip(self.qkv.weight.chunk(3), self.qkv.bias.chunk(3), strict=True)
         q, k, v = (
-            functional.linear(x, weight, bias).index_select(0, windows.gather).reshape(-1, PLACES, width)
-            for weight, bias in parts
-        )  # windows, 144, C each
+            functional.linear(x, self.qkv.weight[start : start + width], self.qkv.bias[start : start + width])
+            .index_select(0, windows.gather)
+            .reshape(-1, PLACES, width)  # windows, 144, C each
+            for start in (0, width, 2 * width)
+        )
         bias = self.relative_position_bias_table.index_select(0, self.relative_position_index.reshape(-1))
         bias = bias.reshape(PLACES, PLACES, self.heads).permute(2, 0, 1).unsqueeze(0)  # 1, heads, 144, 144
         if windows.mask is not None:

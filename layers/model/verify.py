@@ -74,7 +74,7 @@ def open_session(folder: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = _LEVELS[document.session["graph_optimization"]]
     options.enable_mem_pattern = document.session.get("memory_pattern", True)
-    for key, value in document.session.get("config", {}).items():
+    for key, value in document.session.get("config_entries", {}).items():
         options.add_session_config_entry(key, value)
     return onnxruntime.InferenceSession(folder / document.weights, options, providers=["CPUExecutionProvider"])
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from layers.model import build
+from layers.model.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,10 +19,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 CHECKPOINT_SOURCES = ("synthetic.py", "reference.py")
-ARTEFACT_SOURCES = (*CHECKPOINT_SOURCES, "swin.py", "network.py", "export.py", "build.py", "manifest.py")
+NETWORK_SOURCES = ("swin.py", "paa.py", "sica.py", "network.py")
+ARTEFACT_SOURCES = (*CHECKPOINT_SOURCES, *NETWORK_SOURCES, "export.py", "build.py", "manifest.py")
 
 
-def _cached(name: str, sources: tuple[str, ...], make: Callable[[Path], None]) -> Path:
+def _cached(name: str, sources: tuple[str, ...], make: Callable[[Path], object]) -> Path:
     """Give the cached path for `name`; it is made under another name first, so that it is whole or not there."""
     state = hashlib.sha256()
     for source in sources:
@@ -36,13 +41,14 @@ def _cached(name: str, sources: tuple[str, ...], make: Callable[[Path], None]) -
 def checkpoint() -> Callable[[Mode], Path]:
     """Give the synthetic checkpoint of a mode."""
 
+    @functools.cache
     def of(mode: Mode) -> Path:
-        from layers.model import synthetic
+        from layers.model import synthetic  # noqa: PLC0415  # it imports torch
 
         return _cached(
             f"{mode}.pth",
             CHECKPOINT_SOURCES,
-            lambda path: synthetic.main(["--mode", mode, "--out", str(path)]) and None,
+            lambda path: synthetic.main(["--mode", mode, "--out", str(path)]),
         )
 
     return of
@@ -52,11 +58,9 @@ def checkpoint() -> Callable[[Mode], Path]:
 def artefact(checkpoint: Callable[[Mode], Path]) -> Callable[[Mode], Path]:
     """Give the folder of a mode's ONNX artefact."""
 
+    @functools.cache
     def of(mode: Mode) -> Path:
-        from layers.model import build
-        from layers.model.sources import SOURCES
-
         source = SOURCES[f"inspyrenet-{mode}"]
-        return _cached(f"{mode}", ARTEFACT_SOURCES, lambda out: build.build(source, out, checkpoint(mode)) and None)
+        return _cached(f"{mode}", ARTEFACT_SOURCES, lambda out: build.build(source, out, checkpoint(mode)))
 
     return of

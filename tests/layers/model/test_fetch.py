@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
         """Keep quiet."""
 
-    def do_GET(self) -> None:  # noqa: N802  # the base class's name
+    def do_GET(self) -> None:  # the base class's name
         """Answer."""
         wanted = self.headers.get("Range")
         self.server.seen.append(wanted)

@@ -26,7 +26,6 @@ def resize_align_corners(matte: NDArray[np.float32], width_px: int, height_px: i
         TypeError: matte is no array of float32.
         ValueError: matte is empty or not two-dimensional, or a side of either is not in 1 ... 2**24 px.
         MemoryError: there is no memory for the working rows.
-
     """
     if not isinstance(matte, np.ndarray) or matte.dtype != np.float32:
         kind = f"an array of {matte.dtype}" if isinstance(matte, np.ndarray) else f"a {type(matte).__name__}"

@@ -1,0 +1,1 @@
+"""Tests of the HTTP application, asked the way Lambda asks it."""

@@ -1,0 +1,211 @@
+"""Requests by four senders, and what Lambda and they carry."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handler.sources.http import MAX_ANSWER_BYTES
+from local import events
+from tests.clients import REMOVEBG, SENDERS, BrokenContext, Context, Sender, read
+from tests.pictures import save, scene
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.clients import Function
+    from tests.conftest import Awaken, Log
+
+
+def noise(width_px: int, height_px: int) -> bytes:
+    """Make a picture that no format makes small."""
+    values = np.random.default_rng(7).integers(0, 255, (height_px, width_px, 3), np.uint8)
+    return save(Image.fromarray(values), compress_level=0)
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_every_sender_gets_its_cutout(function: Function, picture: bytes, sender: Sender) -> None:
+    cutout = function.cut_out(picture, sender=sender).picture
+    assert (cutout.format, cutout.mode, cutout.size) == ("PNG", "RGBA", (96, 64))
+    low, high = cutout.getchannel("A").getextrema()
+    assert low != high
+
+
+@pytest.mark.parametrize("name", ["alb", "alb_healthcheck", "alb_multivalue", "apigw_v1", "apigw_v2", "function_url"])
+def test_every_sample_request_is_answered_in_http_form(function: Function, name: str) -> None:
+    answer = function(events.load(name))
+    asked = read(answer)
+    if name == "alb_healthcheck":
+        assert asked.status == 200
+    else:
+        assert (asked.status, asked.error["code"]) == (404, "not_found")
+        assert "/path/to/resource" in asked.error["detail"]
+    assert isinstance(answer["isBase64Encoded"], bool)
+    json.dumps(answer)
+
+
+@pytest.mark.parametrize("path", ["/", "/health", REMOVEBG])
+def test_an_alb_gets_the_form_of_headers_that_it_sent(function: Function, path: str) -> None:
+    multiple = events.request("alb", "GET", path)
+    single = {**multiple, "headers": {"host": "a"}, "queryStringParameters": {}}
+    del single["multiValueHeaders"], single["multiValueQueryStringParameters"]
+    for event, wanted, unwanted in (
+        (multiple, "multiValueHeaders", "headers"),
+        (single, "headers", "multiValueHeaders"),
+    ):
+        answer = function(event)
+        assert answer[wanted]
+        assert not answer.get(unwanted)
+        assert read(answer).headers["content-type"].startswith("application/json")
+
+
+def test_an_albs_refusal_has_its_form_of_headers(function: Function) -> None:
+    body = noise(700, 700)
+    multiple = events.request("alb", "POST", REMOVEBG, body, {"content-type": "image/png"}, "format=png")
+    single = {**multiple, "headers": {"content-type": "image/png"}, "queryStringParameters": {"format": "png"}}
+    del single["multiValueHeaders"], single["multiValueQueryStringParameters"]
+    for event, wanted, unwanted in (
+        (multiple, "multiValueHeaders", "headers"),
+        (single, "headers", "multiValueHeaders"),
+    ):
+        answer = function(event)
+        assert read(answer).error["code"] == "result_too_large"
+        assert wanted in answer
+        assert unwanted not in answer
+
+
+def test_an_alb_carries_one_megabyte(function: Function) -> None:
+    refused = function.cut_out(noise(700, 700), sender="alb", format="png")
+    assert (refused.status, refused.error["code"]) == (400, "result_too_large")
+    assert "1,048,576" in refused.error["detail"]
+    assert function.cut_out(noise(700, 700), sender="rest", format="png").status == 200
+
+
+def test_a_result_beyond_six_megabytes_is_refused_with_what_helps(function: Function, log: Log) -> None:
+    large = noise(1300, 1300)
+    refused = function.cut_out(large, format="png")
+    assert (refused.status, refused.error["code"]) == (400, "result_too_large")
+    for helps in ("format=webp", "smaller size", "input bucket", f"{MAX_ANSWER_BYTES['http-api']:,}"):
+        assert helps in refused.error["detail"]
+    assert log.of("answer too large")
+    assert function.cut_out(large, format="jpg", size="preview").status == 200
+
+
+def test_an_answer_that_is_returned_fits(function: Function, picture: bytes) -> None:
+    for side in (400, 900, 1180, 1190, 1200):
+        body, headers = events.form({"format": "png"}, {"image_file": ("a", noise(side, side))})
+        answer = function(events.request("rest", "POST", REMOVEBG, body, headers))
+        assert len(json.dumps(answer)) <= MAX_ANSWER_BYTES["rest"]
+
+
+@pytest.mark.parametrize("sender", ["http-api", "function-url"])
+def test_a_stages_prefix_is_no_part_of_the_path(function: Function, sender: Sender, picture: bytes) -> None:
+    for stage, path in (("prod", "/prod/health"), ("$default", "/health"), ("prod", "/health")):
+        event = events.request(sender, "GET", path)
+        event["requestContext"]["stage"] = stage
+        assert read(function(event)).status == 200, path
+
+
+def test_a_path_that_only_begins_like_the_stage_keeps_it(function: Function) -> None:
+    event = events.request("http-api", "GET", "/healthy")
+    event["requestContext"]["stage"] = "health"
+    assert read(function(event)).status == 404
+
+
+def test_a_rest_apis_stage_is_not_in_its_path(function: Function) -> None:
+    event = events.request("rest", "GET", "/health")
+    event["requestContext"] |= {"stage": "Prod", "path": "/Prod/health"}
+    assert read(function(event)).status == 200
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+@pytest.mark.parametrize("body", ["%%% no base64", "AAAA%AAA", "é", 7, ["a"], {"a": 1}], ids=str)
+def test_a_malformed_body_is_the_senders_fault(function: Function, sender: Sender, body: Any) -> None:
+    event = events.request(sender, "POST", REMOVEBG)
+    event |= {"body": body, "isBase64Encoded": True}
+    asked = read(function(event))
+    assert asked.status == 400
+    assert asked.error["code"] in {"malformed_event", "missing_source", "invalid_file_type"}
+
+
+def test_a_text_body_is_taken_as_it_is(function: Function, picture: bytes) -> None:
+    event = events.request("http-api", "POST", REMOVEBG, headers={"content-type": "application/json"})
+    event |= {"body": json.dumps({"image_file_b64": base64.b64encode(picture).decode()}), "isBase64Encoded": False}
+    assert read(function(event)).picture.size == (96, 64)
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_what_nobody_foresaw_is_a_500_that_tells_the_log_alone(
+    function: Function, picture: bytes, log: Log, sender: Sender
+) -> None:
+    asked = function.cut_out(picture, sender=sender, context=BrokenContext("request-13"))
+    assert asked.status == 500
+    assert asked.error["code"] == "internal_error"
+    assert "request-13" in asked.error["detail"]
+    assert b"secret-of-the-platform" not in asked.body
+    assert b"Traceback" not in asked.body
+    (line,) = log.of("request failed unforeseen")
+    assert line["request_id"] == "request-13"
+    assert "secret-of-the-platform" in line["exception"]
+    assert "Traceback" in line["exception"]
+    assert function.cut_out(picture, sender=sender).status == 200
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_job_that_cannot_finish_is_refused_before_it_starts(
+    awaken: Awaken, brightness: Path, picture: bytes, sender: Sender
+) -> None:
+    function = awaken(MODEL_DIR=str(brightness))
+    refused = function.cut_out(picture, sender=sender, context=Context(remaining_ms=500))
+    assert (refused.status, refused.error["code"]) == (503, "time_too_short")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert "0.5 s are left" in refused.error["detail"]
+    assert not function.model.loaded
+
+
+def test_a_large_picture_needs_more_time_than_a_small_one(function: Function, picture: bytes) -> None:
+    assert function.cut_out(picture).status == 200
+    short = Context(remaining_ms=3000)
+    assert function.cut_out(picture, context=short).status == 200
+    large = save(scene(6000, 4000))
+    refused = function.cut_out(large, size="preview", context=short)
+    assert (refused.status, refused.error["code"]) == (503, "time_too_short")
+
+
+@pytest.mark.parametrize(("sender", "patience_s"), [("rest", 29), ("http-api", 30)])
+def test_a_gateways_patience_bounds_the_time(
+    awaken: Awaken, brightness: Path, sender: Sender, patience_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture that the function has 300 s for, and the gateway 30, is refused; a Function URL waits for it."""
+    function = awaken(MODEL_DIR=str(brightness), MAX_INPUT_MEGAPIXELS="400", MAX_INPUT_BYTES="500000000")
+    from tests.test_codec import png_claiming  # noqa: PLC0415 - the sizes are claimed, the data is not there
+
+    huge = png_claiming(20_000, 10_000)  # 200 megapixels: 60 s by the pipeline's own rate
+    refused = function.cut_out(huge, sender=sender)
+    assert (refused.status, refused.error["code"]) == (503, "time_too_short")
+    waits_for_it = function.cut_out(huge, sender="function-url")
+    assert waits_for_it.error["code"] != "time_too_short"
+
+
+def test_settings_without_sense_are_a_500_that_names_them(awaken: Awaken, picture: bytes) -> None:
+    function = awaken(MAX_INPUT_MEGAPIXELS="many")
+    asked = function.cut_out(picture)
+    assert (asked.status, asked.error["code"]) == (500, "configuration_error")
+    assert "MAX_INPUT_MEGAPIXELS='many'" in asked.error["detail"]
+    assert function.ask("GET", "/health").status == 200
+
+
+@pytest.mark.parametrize("missing", ["requestContext.http.method", "rawPath", "headers", "body", "rawQueryString"])
+def test_a_request_without_its_parts_is_answered_in_http_form(function: Function, missing: str) -> None:
+    event = events.request("http-api", "POST", REMOVEBG)
+    *way, last = missing.split(".")
+    inner = event
+    for step in way:
+        inner = inner[step]
+    del inner[last]
+    assert 400 <= read(function(event)).status < 500

@@ -1,0 +1,201 @@
+"""The model's door: the arithmetic around the network, what fails, and that it opens once."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from handler.errors import ConfigurationError, ModelError
+from handler.model import Model
+from handler.settings import Settings
+from tests import artefacts
+from tests.pictures import scene
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def model_of(folder: Path, **environment: str) -> Model:
+    return Model(Settings.from_env({"MODEL_DIR": str(folder), "THREADS": "1", **environment}))
+
+
+def pixels(width_px: int = 96, height_px: int = 64) -> NDArray[np.uint8]:
+    return np.asarray(scene(width_px, height_px))
+
+
+def test_a_matte_is_what_the_network_says(brightness: Path) -> None:
+    rgb = pixels(96, 64)
+    matte = model_of(brightness, INSPIRENET_RESIZE="dynamic").predict(rgb)
+    expected = rgb.mean(axis=2) / 255  # 96×64 are multiples of 32: nothing is resampled
+    assert np.ptp(matte) > 0.5
+    assert np.abs(matte - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize(("width_px", "height_px"), [(1, 1), (1, 50), (50, 1), (33, 31), (640, 16), (2000, 1)])
+@pytest.mark.parametrize("resize", ["static", "dynamic"])
+def test_a_matte_has_the_pictures_size(brightness: Path, width_px: int, height_px: int, resize: str) -> None:
+    matte = model_of(brightness, INSPIRENET_RESIZE=resize).predict(pixels(width_px, height_px))
+    assert matte.shape == (height_px, width_px)
+    assert matte.dtype == np.float32
+    assert 0 <= matte.min() <= matte.max() <= 1
+
+
+def test_an_answer_with_a_side_of_1_px_keeps_that_side(tmp_path: Path) -> None:
+    """The incident's second cause: upstream squeezes, and an array of one axis less is rejected further on."""
+    matte = model_of(artefacts.write(tmp_path, artefacts.one_column())).predict(pixels(64, 64))
+    assert matte.shape == (64, 64)
+    assert np.ptp(matte) > 0.1
+    assert np.ptp(matte, axis=1).max() < 1e-6
+
+
+def test_the_embedded_model_finds_a_disc(u2netp: Path) -> None:
+    matte = model_of(u2netp).predict(pixels(200, 150))
+    disc = np.asarray(scene(200, 150))[..., 0] > 200
+    assert matte[disc].mean() > 0.9
+    assert matte[~disc].mean() < 0.1
+
+
+def test_the_manifests_normalisation_is_applied(tmp_path: Path) -> None:
+    folder = artefacts.write(
+        tmp_path,
+        artefacts.brightness(),
+        input={"mean": [0.1, 0.1, 0.1], "std": [0.5, 0.5, 0.5], "scale": "picture-max"},
+    )
+    rgb = pixels(64, 64)
+    matte = model_of(folder).predict(rgb)
+    expected = np.clip(((rgb / rgb.max() - 0.1) / 0.5).mean(axis=2), 0, 1)
+    assert np.ptp(matte) > 0.5
+    assert np.abs(matte - expected).max() < 1e-5
+
+
+def test_a_networks_answer_is_stretched_where_the_manifest_says_so(tmp_path: Path) -> None:
+    folder = artefacts.write(tmp_path, artefacts.brightness(), output={"normalise": "min-max", "resample": "lanczos"})
+    matte = model_of(folder).predict(pixels(64, 64) // 4)
+    assert (matte.min(), matte.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_a_constant_answer_is_not_stretched(tmp_path: Path, value: float) -> None:
+    folder = artefacts.write(tmp_path, artefacts.constant(value), output={"normalise": "min-max"})
+    assert np.abs(model_of(folder).predict(pixels()) - value).max() < 1e-6
+
+
+def test_answers_beyond_0_and_1_are_clipped(tmp_path: Path) -> None:
+    folder = artefacts.write(tmp_path, artefacts.brightness(), input={"mean": [0.3] * 3, "std": [0.2] * 3})
+    matte = model_of(folder).predict(pixels())
+    assert (matte.min(), matte.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_an_answer_that_is_no_number_is_a_model_error(tmp_path: Path, value: float) -> None:
+    model = model_of(artefacts.write(tmp_path, artefacts.constant(value), name="dizzy"))
+    with pytest.raises(ModelError, match="dizzy answered with values that are no numbers"):
+        model.predict(pixels())
+    assert model.loaded
+    assert not model.proven
+
+
+def test_a_failed_inference_names_the_sizes(failing: Path) -> None:
+    model = model_of(failing, INSPIRENET_RESIZE="dynamic")
+    with pytest.raises(ModelError, match="failing failed on 640×32 px, from a picture of 640×16 px"):
+        model.predict(pixels(640, 16))
+    assert not model.proven
+
+
+def test_weights_that_cannot_be_loaded_are_named(brightness: Path, tmp_path: Path) -> None:
+    folder = artefacts.write(tmp_path, artefacts.brightness(), weights="elsewhere.onnx")
+    model = model_of(folder)
+    with pytest.raises(ModelError, match=r"elsewhere\.onnx"):
+        model.load()
+    assert not model.loaded
+    assert model.name == "not loaded"
+
+
+def test_the_torch_engine_without_torch_is_a_model_error(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    try:
+        import torch  # noqa: F401, PLC0415 - only where it is absent has this test something to say
+    except ImportError:
+        folder = artefacts.write(tmp_path, artefacts.brightness(), engine="torch")
+        with pytest.raises(ModelError, match="No module named 'torch'"):
+            model_of(folder).load()
+
+
+def test_the_target_size_is_the_square_of_static(brightness: Path) -> None:
+    with pytest.raises(ModelError, match="failed on 128×128 px"):
+        model_of(_failing_beside(brightness), TARGET_SIZE="128").predict(pixels())
+
+
+def _failing_beside(folder: Path) -> Path:
+    return artefacts.write(folder.parent / f"{folder.name}-failing", artefacts.failing(), name="failing")
+
+
+def test_the_networks_area_is_bounded_where_asked(failing: Path) -> None:
+    model = model_of(failing, INSPIRENET_RESIZE="dynamic", MAX_NETWORK_MEGAPIXELS="0.1")
+    with pytest.raises(ModelError, match=r"failed on (\d+)×(\d+) px") as raised:
+        model.predict(pixels(1500, 1000))
+    width_px, height_px = (int(part) for part in str(raised.value).split(" failed on ")[1].split(" px")[0].split("×"))
+    assert width_px * height_px <= 100_000
+    assert width_px / height_px == pytest.approx(1.5, rel=0.15)
+
+
+def test_a_mode_that_contradicts_the_artefact_is_a_configuration_error(tmp_path: Path) -> None:
+    folder = artefacts.write(tmp_path, artefacts.brightness(), name="inspyrenet-fast")
+    with pytest.raises(ConfigurationError, match="INSPIRENET_MODE='base' asks for inspyrenet-base"):
+        model_of(folder, INSPIRENET_MODE="base").load()
+    agreeing = model_of(folder, INSPIRENET_MODE="fast")
+    agreeing.load()
+    assert agreeing.notes == ()
+
+
+def test_many_threads_load_the_model_once(brightness: Path) -> None:
+    model = model_of(brightness)
+    ready = threading.Barrier(8)
+    times: list[float | None] = []
+
+    def load() -> None:
+        ready.wait()
+        model.load()
+        times.append(model.load_ms)
+
+    threads = [threading.Thread(target=load) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(times) == 8
+    assert len(set(times)) == 1  # a second load would have taken another time
+    assert None not in times
+
+
+def test_constructing_the_door_opens_nothing(tmp_path: Path) -> None:
+    model = model_of(tmp_path / "nowhere")
+    assert (model.loaded, model.proven, model.load_ms, model.name) == (False, False, None, "not loaded")
+
+
+def test_expectations_are_none_before_the_first_picture_and_grow_with_size(brightness: Path) -> None:
+    model = model_of(brightness, INSPIRENET_RESIZE="dynamic")
+    assert model.expected_predict_ms(100, 100) is None
+    model.predict(pixels())
+    small, large = model.expected_predict_ms(64, 64), model.expected_predict_ms(640, 640)
+    assert small is not None
+    assert large == pytest.approx(100 * small)
+
+
+def test_any_session_option_of_the_manifest_is_given_to_the_engine(tmp_path: Path) -> None:
+    def opened_with(**session: Any) -> Model:
+        return model_of(artefacts.write(tmp_path, artefacts.brightness(), session=session))
+
+    opened_with(
+        graph_optimization="disable",
+        memory_arena=False,
+        memory_pattern=False,
+        config_entries={"session.use_env_allocators": "0"},
+    ).load()
+    with pytest.raises(ModelError, match="KeyError: 'best'"):
+        opened_with(graph_optimization="best").load()

@@ -1,0 +1,189 @@
+"""S3 on its bad days: what is the caller's fault, the operator's, and the service's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import botocore.retries.standard
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.util import Timeout
+
+from handler.errors import AccessDenied, CallerError, ConfigurationError, DependencyError, InvalidKey, ObjectNotFound
+from handler.job import S3Object, S3Target, Skip
+from handler.sources.s3 import Redelivery
+from handler.storage import CUTOUT_OF, SEQUENCER, Storage, is_later
+from local import events
+from tests.hostile import NEVER, Answer, hostile, s3_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Awaken, Buckets
+
+SOURCE = S3Object("bucket", "key.png")
+TARGET = S3Target("bucket", "cutouts/key.png.png")
+LIMIT = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turn botocore's clocks: no pause between its attempts, and half a second for an answer instead of twenty."""
+    monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda self, context: 0)
+    monkeypatch.setattr("botocore.httpsession.Timeout", lambda connect, read: Timeout(connect=connect, read=0.5))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (s3_error(404, "NoSuchKey"), ObjectNotFound),
+        (s3_error(404, "NoSuchVersion"), ObjectNotFound),
+        (s3_error(404, "NoSuchBucket"), ObjectNotFound),
+        (s3_error(405, "MethodNotAllowed"), ObjectNotFound),  # the version is a delete marker
+        (s3_error(403, "AccessDenied"), AccessDenied),
+        (s3_error(403, "InvalidObjectState"), CallerError),
+        (s3_error(503, "SlowDown"), DependencyError),
+        (s3_error(500, "InternalError"), DependencyError),
+        (s3_error(403, "ExpiredToken"), DependencyError),
+        (Answer(503), DependencyError),
+        (Answer(200, b"half", {"content-length": "4000", "etag": '"e"'}), DependencyError),
+        (Answer(NEVER), DependencyError),
+    ],
+    ids=[
+        *("no-key", "no-version", "no-bucket", "delete-marker", "refused", "archived", "throttled", "broken"),
+        *("expired-credentials", "no-words", "cut-short", "silent"),
+    ],
+)
+def test_reading_names_whose_fault_it_is(
+    answer: Answer, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hostile(answer) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        with pytest.raises(error, match=r"s3://bucket/key\.png") as raised:
+            Storage().fetch(SOURCE, LIMIT)
+    assert type(raised.value) is error
+    assert raised.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (s3_error(404, "NoSuchBucket"), ConfigurationError),
+        (s3_error(403, "AccessDenied"), AccessDenied),
+        (s3_error(503, "SlowDown"), DependencyError),
+        (Answer(NEVER), DependencyError),
+    ],
+    ids=["no-bucket", "refused", "throttled", "silent"],
+)
+def test_writing_names_whose_fault_it_is(
+    answer: Answer, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hostile(answer) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        with pytest.raises(error, match=r"s3://bucket/cutouts/key\.png\.png"):
+            Storage().deliver(TARGET, b"data", "image/png", {CUTOUT_OF: "e"})
+
+
+def test_a_server_that_is_not_there_is_a_dependencys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hostile(Answer(200)) as server:
+        gone = server.url
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", gone)
+    with pytest.raises(DependencyError, match="could not be reached"):
+        Storage().fetch(SOURCE, LIMIT)
+
+
+def test_throttling_is_tried_again_before_it_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hostile(s3_error(503, "SlowDown")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        with pytest.raises(DependencyError, match="SlowDown"):
+            Storage().fetch(SOURCE, LIMIT)
+        assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (s3_error(403, "AccessDenied"), "s3:GetObject"),
+        (s3_error(503, "SlowDown"), "SlowDown"),
+        (Answer(200, b"half", {"content-length": "4000", "etag": '"e"'}), "could not be reached"),
+    ],
+    ids=["refused", "throttled", "cut-short"],
+)
+def test_an_upload_that_s3_will_not_give_is_raised_for_redelivery(
+    awaken: Awaken, brightness: Path, answer: Answer, says: str
+) -> None:
+    with hostile(answer) as server:
+        function = awaken(MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_S3=server.url, OUTPUT_BUCKET="out")
+        with pytest.raises(Redelivery, match=says):
+            function(events.upload("bucket", "key.png"))
+
+
+def test_without_permission_to_look_the_result_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without s3:ListBucket a missing object looks refused; that must not keep the first result from being written."""
+    with hostile(s3_error(403, "AccessDenied")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        with pytest.raises(AccessDenied, match="s3:PutObject"):
+            Storage().deliver(TARGET, b"data", "image/png", {CUTOUT_OF: "e", SEQUENCER: "1"})
+        assert [request.method for request in server.requests] == ["HEAD", "PUT"]
+
+
+def test_what_is_read_comes_with_its_etag(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", buckets.server.url)
+    put = buckets.put("a", b"bytes")
+    fetched = Storage().fetch(S3Object(buckets.uploads, "a"), LIMIT)
+    assert (fetched.data, fetched.etag, fetched.version_id) == (b"bytes", put["ETag"].strip('"'), None)
+    assert "bytes" not in repr(fetched)
+
+
+def test_a_key_of_1024_bytes_is_written_and_one_more_is_refused(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", buckets.server.url)
+    storage = Storage()
+    storage.deliver(S3Target(buckets.cutouts, "k" * 1024), b"data", "image/png", {})
+    assert buckets.keys(buckets.cutouts) == ["k" * 1024]
+    with pytest.raises(InvalidKey, match="1,025 bytes"):
+        storage.deliver(S3Target(buckets.cutouts, "k" * 1025), b"data", "image/png", {})
+
+
+def test_connections_are_renewed_after_a_restore(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hostile(s3_error(404, "NoSuchKey")) as old:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", old.url)
+        storage = Storage()
+        with pytest.raises(ObjectNotFound):
+            storage.fetch(SOURCE, LIMIT)
+    buckets.put("a", b"bytes")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", buckets.server.url)
+    storage.forget_connections()
+    assert storage.fetch(S3Object(buckets.uploads, "a"), LIMIT).data == b"bytes"
+
+
+def test_a_newer_result_is_left_alone(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", buckets.server.url)
+    storage, target = Storage(), S3Target(buckets.cutouts, "a.png")
+    storage.deliver(target, b"newer", "image/png", {SEQUENCER: "0B"})
+    with pytest.raises(Skip, match="later upload"):
+        storage.deliver(target, b"older", "image/png", {SEQUENCER: "0A"})
+    assert buckets.get(buckets.cutouts, "a.png")["Body"].read() == b"newer"
+
+
+@pytest.mark.parametrize(
+    ("sequencer", "than", "later"),
+    [
+        ("0B", "0A", True),
+        ("0A", "0B", False),
+        ("0A", "0A", False),
+        ("0a1", "0A0", True),
+        ("1", "0A0", True),  # padded on the right: "100" against "0A0"
+        ("0A", "0A0", False),
+        ("0A01", "0A", True),
+    ],
+)
+def test_sequencers_are_compared_padded_on_the_right(sequencer: str, than: str, *, later: bool) -> None:
+    assert is_later(sequencer, than) is later
+
+
+@given(st.text("0123456789ABCDEFabcdef", max_size=20), st.text("0123456789ABCDEFabcdef", max_size=20))
+def test_of_two_sequencers_at_most_one_is_later(one: str, other: str) -> None:
+    assert not (is_later(one, other) and is_later(other, one))
