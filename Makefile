@@ -8,7 +8,7 @@ OUT ?= build/model/$(MODEL)
 MODEL_DIR ?= build/model/u2netp
 PHOTOS ?= demo/photos
 PORT ?= 8000
-CODE := handler layers local demo bench tests
+CODE := handler layers local demo bench deploy tests
 
 # pip keeps to what the locks say, and says little.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -73,14 +73,16 @@ lock: $(VENV)/ready
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --output-file layers/dependencies/requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  pyproject.toml --group test --constraints layers/dependencies/requirements.txt --output-file tests/requirements.txt
+	  --group pyproject.toml:serve --constraints layers/dependencies/requirements.txt --output-file layers/dependencies/serve.txt
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --group test --group ship --constraints layers/dependencies/requirements.txt --output-file tests/requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --group model --constraints tests/requirements.txt --output-file layers/model/requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  bench/requirements.in --output-file bench/requirements.txt
 
 clean:
-	rm -rf build out .venv .venv-model .venv-bench
+	rm -rf build out .venv .venv-*
 
 # InSPyReNet against the naive handler: make bench-upstream MODE=base RESIZE=static SIZE=512x512 CHECKPOINT=ckpt_base.pth
 .PHONY: bench-upstream

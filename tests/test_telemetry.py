@@ -115,8 +115,8 @@ def test_metrics_are_cloudwatchs_embedded_format(
     (document,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     (described,) = document["_aws"]["CloudWatchMetrics"]
     assert described["Namespace"] == telemetry.NAMESPACE
-    assert described["Dimensions"] == [["service"]]
-    assert document["service"] == telemetry.SERVICE
+    assert described["Dimensions"] == [[telemetry.FUNCTION_DIMENSION, "service"]]
+    assert (document[telemetry.FUNCTION_DIMENSION], document["service"]) == ("local", telemetry.SERVICE)
     units = {metric["Name"]: metric["Unit"] for metric in described["Metrics"]}
     assert units["PictureCutOut"] == "Count"
     assert units["PredictTime"] == "Milliseconds"
