@@ -137,7 +137,9 @@ COPY --from=packages /opt/python /opt/python
 COPY --from=model /opt/model /opt/model
 COPY --from=handler /var/task /var/task
 
-ENV PYTHONPATH=/var/task:/opt/python \
+# ONNX Runtime 1.32 began to send events to its makers: https://github.com/microsoft/onnxruntime/pull/27379
+ENV ORT_DISABLE_TELEMETRY=1 \
+    PYTHONPATH=/var/task:/opt/python \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 WORKDIR /var/task

@@ -8,6 +8,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+# From 1.32 on, ONNX Runtime on Linux writes a device's id below HOME and sends events to its makers, unless it is told
+# before it is imported: https://github.com/microsoft/onnxruntime/pull/27379
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import onnxruntime as ort
 
 if TYPE_CHECKING:

@@ -119,7 +119,7 @@ class Scope:
         """Evaluate a condition by its name."""
         return self.holds(self.conditions[name])
 
-    def holds(self, expression: Any) -> bool:  # noqa: ANN401 - JSON
+    def holds(self, expression: Any) -> bool:
         """Evaluate a condition's expression."""
         ((function, argument),) = expression.items()
         match function:
@@ -136,7 +136,7 @@ class Scope:
                 return self.condition(argument)
         raise NotImplementedError(function)
 
-    def resolve(self, thing: Any) -> Any:  # noqa: ANN401, PLR0911 - JSON; a return for each function
+    def resolve(self, thing: Any) -> Any:  # noqa: PLR0911 - JSON; a return for each function
         """Work out parameters, `Fn::If`, `Fn::Sub`, `Fn::Join` and `Fn::FindInMap`; leave references to resources."""
         if isinstance(thing, list):
             return [resolved for each in thing if (resolved := self.resolve(each)) != NOTHING]
@@ -166,7 +166,7 @@ class Scope:
         return {name: value for name, value in pairs.items() if value != NOTHING}
 
 
-def walk(thing: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401 - JSON
+def walk(thing: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Give every part of a document with its path."""
     yield path, thing
     if isinstance(thing, dict):
