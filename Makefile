@@ -27,11 +27,13 @@ lint: $(VENV)/ready
 	$(VENV)/bin/ruff check $(CODE)
 	$(VENV)/bin/ruff format --check $(CODE)
 
-types: $(VENV)/ready
-	$(VENV)/bin/mypy $(CODE)
+# Where torch is, since the network's types are its.
+types: .venv-model/ready
+	.venv-model/bin/mypy $(CODE)
 
-check: $(VENV)/ready build/model/u2netp/model.json
-	$(VENV)/bin/pytest
+check: $(VENV)/ready .venv-model/ready build/model/u2netp/model.json
+	$(VENV)/bin/pytest -m 'not model'
+	.venv-model/bin/pytest -m model --no-cov
 
 model: $(OUT)/model.json
 
@@ -42,21 +44,21 @@ build/model/u2netp/model.json: $(VENV)/ready layers/model/sources.py layers/mode
 $(VENV)/ready: tests/requirements.txt $(shell find layers/matting -name '*.py' -o -name '*.c' -o -name '*.toml' | grep -v /build/)
 	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m pip install --quiet --target build/virtualenv virtualenv==20.36.1 \
 	  && PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet $(VENV); }
-	$(RUN) -m pip install --quiet --require-hashes --requirement tests/requirements.txt
+	$(RUN) -m pip install --quiet --require-hashes --no-deps --requirement tests/requirements.txt
 	$(RUN) -m pip install --quiet --no-deps --force-reinstall ./layers/matting
 	touch $@
 
 # torch and upstream, some gigabytes: for the model's build and tests alone.
 .venv-model/ready: $(VENV)/ready layers/model/requirements.txt
 	$(PYTHON) -m venv .venv-model || PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet .venv-model
-	.venv-model/bin/python -m pip install --quiet --require-hashes --requirement tests/requirements.txt
-	.venv-model/bin/python -m pip install --quiet --require-hashes --requirement layers/model/requirements.txt
+	.venv-model/bin/python -m pip install --quiet --require-hashes --no-deps --requirement tests/requirements.txt
+	.venv-model/bin/python -m pip install --quiet --require-hashes --no-deps --requirement layers/model/requirements.txt
 	.venv-model/bin/python -m pip install --quiet --no-deps --force-reinstall ./layers/matting
 	touch $@
 
 .venv-bench/ready: $(VENV)/ready bench/requirements.txt
 	$(PYTHON) -m venv .venv-bench || PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --require-hashes --requirement bench/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --require-hashes --no-deps --requirement bench/requirements.txt
 	touch $@
 
 # Measurements; quiet machines give better ones.

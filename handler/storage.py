@@ -137,14 +137,20 @@ def is_later(sequencer: str, than: str) -> bool:
 
 @contextmanager
 def _errors_of(place: str, *, writing: bool = False) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - costs as much as boto3
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError  # noqa: PLC0415 - costs as much as boto3
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - botocore has it by now
 
     try:
         yield
     except ClientError as error:
         raise _named(error, place, writing=writing) from error
-    except (BotoCoreError, HTTPError) as error:
+    except ParamValidationError as error:  # a name that S3 could not have sent: refused before any request
+        kind = ConfigurationError if writing else CallerError
+        raise kind(f"{place} is no place in S3: {' '.join(str(error).split())}") from error
+    except (
+        BotoCoreError,
+        HTTPError,
+    ) as error:  # the latter from a body that breaks off in a way botocore does not wrap
         raise DependencyError(f"{place} could not be reached: {type(error).__name__}: {error}") from error
 
 

@@ -85,6 +85,16 @@ def test_writing_names_whose_fault_it_is(
             Storage().deliver(TARGET, b"data", "image/png", {CUTOUT_OF: "e"})
 
 
+def test_a_bucket_name_that_s3_could_not_have_sent_is_not_retried() -> None:
+    with pytest.raises(CallerError, match="no place in S3"):
+        Storage().fetch(S3Object("no bucket/at all", "key.png"), LIMIT)
+
+
+def test_an_output_bucket_that_cannot_exist_is_the_operators_to_mend() -> None:
+    with pytest.raises(ConfigurationError, match="no place in S3"):
+        Storage().deliver(S3Target("no bucket/at all", "key.png"), b"", "image/png", {})
+
+
 def test_a_server_that_is_not_there_is_a_dependencys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     with hostile(Answer(200)) as server:
         gone = server.url

@@ -61,7 +61,7 @@ async def read_body(request: Request, max_bytes: int) -> Body:
             pairs = dict(parse_qsl(data.decode(), max_num_fields=100))
         except ValueError as error:
             raise CallerError("The body is not form-encoded text.") from error
-        return Body({name: value for name, value in pairs.items() if value}, {})
+        return Body(pairs, {})  # parse_qsl has dropped what is empty
     if kind == "application/json":
         return Body(_json_fields(data), {})
     query = {name: value for name, value in request.query_params.items() if value}

@@ -189,9 +189,7 @@ def test_refuses_other_arrays(image: Picture, alpha: Alpha, error: type[Exceptio
 
 def run_alone(program: str) -> str:
     """Run a program in a fresh interpreter and return what it printed."""
-    return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    ).stdout
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
 
 
 def test_starts_at_once() -> None:
