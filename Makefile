@@ -33,9 +33,16 @@ types: .venv-model/ready
 
 check: $(VENV)/ready .venv-model/ready build/model/u2netp/model.json
 	$(VENV)/bin/pytest -m 'not model'
-	.venv-model/bin/pytest -m model --no-cov
+	NUMBA_CACHE_DIR=$(CURDIR)/.cache/numba .venv-model/bin/pytest -m model --no-cov tests/layers
 
-model: $(OUT)/model.json
+# make model MODEL=inspyrenet-base [CHECKPOINT=ckpt_base.pth] [OUT=dir] [FIXED=1]: export, and fail unless it answers as upstream.
+EXPORTED := $(filter inspyrenet-%,$(MODEL))
+FETCHED = .cache/downloads/ckpt_$(subst -,_,$(MODEL:inspyrenet-%=%)).pth
+model: $(if $(EXPORTED),.venv-model/ready,$(VENV)/ready)
+	$(if $(EXPORTED),.venv-model/bin/python,$(RUN)) -m layers.model.build $(MODEL) --out $(OUT) \
+	  $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(FIXED),--fixed-size)
+	$(if $(EXPORTED),.venv-model/bin/python -m layers.model.verify $(OUT) --checkpoint $(or $(CHECKPOINT),$(FETCHED)) \
+	  --picture demo/photos/astronaut.jpg --picture demo/photos/chelsea.jpg)
 
 build/model/u2netp/model.json: $(VENV)/ready layers/model/sources.py layers/model/build.py layers/model/manifest.py
 	$(RUN) -m layers.model.build u2netp --out build/model/u2netp
@@ -62,9 +69,12 @@ $(VENV)/ready: tests/requirements.txt $(shell find layers/matting -name '*.py' -
 	touch $@
 
 # Measurements; quiet machines give better ones.
-.PHONY: bench-rembg bench-encode
+.PHONY: bench-rembg bench-encode bench-memory
 bench-rembg: .venv-bench/ready build/model/u2netp/model.json
 	$(RUN) -m bench.against_rembg
+
+bench-memory: $(VENV)/ready
+	$(RUN) -m bench.network_memory --model-dir $(MODEL_DIR)
 
 bench-encode: $(VENV)/ready
 	$(RUN) -m bench.encode

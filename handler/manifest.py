@@ -40,6 +40,8 @@ class Manifest:
     std: tuple[float, ...]
     output_normalise: Literal["none", "min-max"]
     output_resample: Literal["bilinear-align-corners", "lanczos"]
+    base_bytes: int | None = None  # the process's peak with this network: base_bytes + bytes_per_network_px × pixels
+    bytes_per_network_px: int | None = None
     session: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -65,6 +67,7 @@ def read_manifest(directory: Path) -> Manifest:
                 "Build the artefact with this version of `make model`."
             )
         entering, leaving = document["input"], document["output"]
+        memory = document.get("memory")
         flexible = entering["size_policy"] == "flexible"
         return Manifest(
             name=str(document["name"]),
@@ -83,6 +86,8 @@ def read_manifest(directory: Path) -> Manifest:
             std=tuple(float(value) for value in entering["std"]),
             output_normalise=_one_of(leaving, "normalise", ("none", "min-max")),
             output_resample=_one_of(leaving, "resample", ("bilinear-align-corners", "lanczos")),
+            base_bytes=int(memory["base_bytes"]) if memory else None,
+            bytes_per_network_px=int(memory["bytes_per_network_px"]) if memory else None,
             session=dict(document.get("session", {})),
         )
     except KeyError as error:

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 RESAMPLE = {"bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
 
+# Where the memory is not known, as on a laptop: upstream's own sizes up to an aspect ratio of 2:1, no whole panorama.
+UNMEASURED_NETWORK_PX = 2 * 1280 * 1280
+# Python, libraries and a picture of 12 megapixels on its way.
+BESIDE_THE_NETWORK_BYTES = 600_000_000
+# Smaller would be no cut-out any more; a function with so little memory then fails by its limit, and honestly.
+LEAST_NETWORK_PX = 384 * 384
+
 
 class Engine(Protocol):
     """What runs a network."""
@@ -151,15 +158,24 @@ def _policy(manifest: Manifest, settings: Settings) -> tuple[SizePolicy, tuple[s
         if settings.target_size not in {None, manifest.base_px}:
             notes.append(f"TARGET_SIZE has no effect: {manifest.name} takes {manifest.base_px} px squares.")
         return SizePolicy("fixed", manifest.base_px), tuple(notes)
-    max_megapixels = settings.max_network_megapixels
     return SizePolicy(
         kind="flexible",
         base_px=settings.target_size or manifest.base_px,
         resize="dynamic" if settings.inspirenet_resize == "dynamic" else "static",
         multiple_px=manifest.multiple_px,
         shorter_side_max_px=manifest.shorter_side_max_px,
-        max_pixels=None if max_megapixels is None else int(max_megapixels * 1e6),
+        max_pixels=_max_network_pixels(manifest, settings),
     ), tuple(notes)
+
+
+def _max_network_pixels(manifest: Manifest, settings: Settings) -> int:
+    """Bound what dynamic mode sends to the network: by the setting, else by the memory left beside a picture."""
+    if settings.max_network_megapixels is not None:
+        return int(settings.max_network_megapixels * 1e6)
+    if settings.memory_mb is None or manifest.base_bytes is None or manifest.bytes_per_network_px is None:
+        return UNMEASURED_NETWORK_PX
+    spare_bytes = settings.memory_mb * 2**20 - manifest.base_bytes - BESIDE_THE_NETWORK_BYTES
+    return max(LEAST_NETWORK_PX, spare_bytes // manifest.bytes_per_network_px)
 
 
 def _open_engine(manifest: Manifest, settings: Settings) -> Engine:

@@ -144,6 +144,25 @@ def test_the_networks_area_is_bounded_where_asked(failing: Path) -> None:
     assert width_px / height_px == pytest.approx(1.5, rel=0.15)
 
 
+@pytest.mark.parametrize(
+    ("memory_mb", "size"),
+    [("3008", (1664, 928)), ("10240", (1920, 1088)), ("1024", (512, 288))],  # 1920×1080 px, 2.09 megapixels
+)
+def test_the_networks_area_is_bounded_by_the_memory(
+    memory_mb: str, size: tuple[int, int], failing: Path, tmp_path: Path
+) -> None:
+    memory = {"base_bytes": 300_000_000, "bytes_per_network_px": 1_450}
+    folder = artefacts.write(tmp_path, artefacts.failing(), memory=memory)
+    model = model_of(folder, INSPIRENET_RESIZE="dynamic", AWS_LAMBDA_FUNCTION_MEMORY_SIZE=memory_mb)
+    with pytest.raises(ModelError, match=f"{size[0]}×{size[1]} px"):
+        model.predict(pixels(1920, 1080))
+
+
+def test_a_panorama_is_bounded_where_no_memory_is_known(failing: Path) -> None:
+    with pytest.raises(ModelError, match="448×7168 px"):
+        model_of(failing, INSPIRENET_RESIZE="dynamic").predict(pixels(1280, 20_000))
+
+
 def test_a_mode_that_contradicts_the_artefact_is_a_configuration_error(tmp_path: Path) -> None:
     folder = artefacts.write(tmp_path, artefacts.brightness(), name="inspyrenet-fast")
     with pytest.raises(ConfigurationError, match="INSPIRENET_MODE='base' asks for inspyrenet-base"):

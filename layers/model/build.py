@@ -33,6 +33,8 @@ INSPYRENET_SESSION: dict[str, Any] = {
     "memory_pattern": False,
     "config_entries": {"session.set_denormal_as_zero": "1"},
 }
+# `bench/network_memory.py`: 1,790 MB at 1.05 megapixels, 2,488 at 1.64 and 3,396 at 2.17, rounded up.
+INSPYRENET_MEMORY = manifest.MemorySpec(base_bytes=300_000_000, bytes_per_network_px=1_450)
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def build_inspyrenet(source: Checkpoint, checkpoint: Path, out: Path, recipe: Re
         external_weights=export.EXTERNAL_WEIGHTS,
         external_weights_sha256=fetch.digest(out / export.EXTERNAL_WEIGHTS),
         session=INSPYRENET_SESSION,
+        memory=None if recipe.fixed_size else INSPYRENET_MEMORY,
     )
 
 

@@ -48,6 +48,14 @@ class OutputSpec:
 
 
 @dataclass(frozen=True)
+class MemorySpec:
+    """What a process with this network loaded occupies at its peak: `base_bytes` + `bytes_per_network_px` × pixels."""
+
+    base_bytes: int
+    bytes_per_network_px: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """One artefact. `weights` names the file beside the manifest; `session` holds ONNX Runtime options."""
 
@@ -65,6 +73,7 @@ class Manifest:
     external_weights: str | None = None
     external_weights_sha256: str | None = None
     mode: Mode | None = None
+    memory: MemorySpec | None = None  # of a flexible network; None: not measured
     schema_version: int = SCHEMA_VERSION
 
 
@@ -93,4 +102,6 @@ def read(folder: Path) -> Manifest:
         )
     given = document.pop("input")
     given["mean"], given["std"] = tuple(given["mean"]), tuple(given["std"])
+    if "memory" in document:
+        document["memory"] = MemorySpec(**document["memory"])
     return Manifest(input=InputSpec(**given), output=OutputSpec(**document.pop("output")), **document)
