@@ -33,7 +33,7 @@ INSPYRENET_SESSION: dict[str, Any] = {
     "memory_pattern": False,
     "config_entries": {"session.set_denormal_as_zero": "1"},
 }
-# `bench/network_memory.py`: 1,790 MB at 1.05 megapixels, 2,488 at 1.64 and 3,396 at 2.17, rounded up.
+# `make bench-memory`: 1,906 MB at 1.05 megapixels, 2,668 at 1.64 and 3,627 at 2.17; rounded up.
 INSPYRENET_MEMORY = manifest.MemorySpec(base_bytes=300_000_000, bytes_per_network_px=1_550)
 
 
