@@ -133,6 +133,11 @@ def to_matte(saliency: NDArray[np.float32], size: tuple[int, int], manifest: Man
             saliency = (saliency - low) / (high - low)
     saliency = np.clip(saliency, 0.0, 1.0)
     if manifest.output_resample == "bilinear-align-corners":
+        # A side of 1 px has two corners to align and would show the first. Upstream fails there; the mean is fair.
+        if size[0] == 1:
+            saliency = saliency.mean(axis=1, keepdims=True)  # (h, 1)
+        if size[1] == 1:
+            saliency = saliency.mean(axis=0, keepdims=True)  # (1, w)
         return _resize_align_corners(saliency, *size)
     grey = Image.fromarray((saliency * 255).astype(np.uint8)).resize(size, Image.Resampling.LANCZOS)
     matte: NDArray[np.float32] = np.multiply(np.asarray(grey), np.float32(1 / 255), dtype=np.float32)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from PIL import Image, ImageDraw
 
 from handler import telemetry
-from handler.errors import CutoutError
+from handler.errors import CutoutError, UnknownForeground
 from handler.job import Inline, Invocation, Job, Rendering
 
 if TYPE_CHECKING:
@@ -95,6 +95,9 @@ def warm_up(pipeline: Pipeline, invocation: Invocation, width_px: int = DUMMY_PX
             job = Job("warmup", Inline(dummy_picture(width_px, height_px)), Rendering(format="png"))
             try:
                 pipeline.cut_out(job, invocation, watch, {})
+            except UnknownForeground:
+                if min(width_px, height_px) > 1:
+                    raise  # a subject was drawn, so a network that finds none is broken
             finally:
                 inference_s = sum(watch.stages_ms.values()) / 1e3
         except Exception as error:  # noqa: BLE001 - the contract: a warm-up never raises, it reports

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from handler.errors import ConfigurationError, ModelError
-from handler.model import Model
+from handler.manifest import read_manifest
+from handler.model import Model, to_matte
 from handler.settings import Settings
 from tests import artefacts
 from tests.pictures import scene
@@ -51,6 +52,19 @@ def test_an_answer_with_a_side_of_1_px_keeps_that_side(tmp_path: Path) -> None:
     assert matte.shape == (64, 64)
     assert np.ptp(matte) > 0.1
     assert np.ptp(matte, axis=1).max() < 1e-6
+
+
+@pytest.mark.parametrize(("width_px", "height_px"), [(1, 1), (1, 64), (64, 1)])
+def test_a_side_of_1_px_is_the_mean_across_and_not_the_first_corner(
+    brightness: Path, width_px: int, height_px: int
+) -> None:
+    """With InSPyReNet pictures with a side of 1 px showed the matte's edge, which is ground: nothing stood out."""
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    rgb[16:48, 16:48] = 255  # a subject that touches no corner
+    manifest, saliency = read_manifest(brightness), rgb[..., 0].astype(np.float32) / np.float32(255)
+    matte = to_matte(saliency, (width_px, height_px), manifest)
+    assert matte.shape == (height_px, width_px)
+    assert matte.max() == pytest.approx(0.25 if width_px == height_px else 0.5, abs=1e-6)
 
 
 def test_the_embedded_model_finds_a_disc(u2netp: Path) -> None:

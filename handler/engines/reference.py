@@ -23,6 +23,7 @@ class TorchEngine:
     def __init__(self, manifest: Manifest, threads: int) -> None:
         # Remover copies its configuration below this path, and HOME is not ours to write to: INCIDENT "also found".
         os.environ.setdefault("TRANSPARENT_BACKGROUND_FILE_PATH", tempfile.gettempdir())
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the internet for a newer version
         import torch  # noqa: PLC0415 - after the variable above, which transparent_background reads
         from transparent_background import Remover  # noqa: PLC0415
 
