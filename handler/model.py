@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from matting import resize_align_corners
 from PIL import Image
 
 from handler.errors import ConfigurationError, ModelError
@@ -52,7 +53,6 @@ class Model:
         self.load_ms: float | None = None
         self._ms_per_network_px: float | None = None
         self.last_network_ms: float | None = None  # of `predict`, without the resampling around the network
-        self.proven = False  # an inference has succeeded in this environment
 
     @property
     def loaded(self) -> bool:
@@ -101,7 +101,6 @@ class Model:
                 f"{type(error).__name__}: {error}"
             ) from error
         matte = to_matte(saliency, (width_px, height_px), manifest)
-        self.proven = True
         rate = (time.perf_counter() - begun) * 1e3 / (size[0] * size[1])
         self._ms_per_network_px = rate if self._ms_per_network_px is None else min(rate, self._ms_per_network_px)
         return matte
@@ -138,7 +137,7 @@ def to_matte(saliency: NDArray[np.float32], size: tuple[int, int], manifest: Man
             saliency = saliency.mean(axis=1, keepdims=True)  # (h, 1)
         if size[1] == 1:
             saliency = saliency.mean(axis=0, keepdims=True)  # (1, w)
-        return _resize_align_corners(saliency, *size)
+        return resize_align_corners(saliency, *size)
     grey = Image.fromarray((saliency * 255).astype(np.uint8)).resize(size, Image.Resampling.LANCZOS)
     matte: NDArray[np.float32] = np.multiply(np.asarray(grey), np.float32(1 / 255), dtype=np.float32)
     return matte
@@ -196,9 +195,3 @@ def _open_engine(manifest: Manifest, settings: Settings) -> Engine:
         raise ModelError(
             f"{manifest.name} cannot be loaded from {manifest.weights}: {type(error).__name__}: {error}"
         ) from error
-
-
-def _resize_align_corners(matte: NDArray[np.float32], width_px: int, height_px: int) -> NDArray[np.float32]:
-    from matting import resize_align_corners  # noqa: PLC0415 - a compiled library, needed with the first picture
-
-    return resize_align_corners(matte, width_px, height_px)

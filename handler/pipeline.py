@@ -35,6 +35,7 @@ class Pipeline:
     fault: ConfigurationError | None = None  # why `settings` are not what the environment asked for
     model: Model = field(init=False)
     storage: Storage = field(init=False)
+    proven: bool = field(init=False, default=False)  # this environment has cut out a picture, encoding included
 
     def __post_init__(self) -> None:
         self.model = Model(self.settings)
@@ -107,6 +108,7 @@ class Pipeline:
             composition = compose(picture, matte, job.rendering)
         with watch.stage("encode"):
             encoded = encode(composition.pixels, composition.file_format)
+        self.proven = True
         facts["output_bytes"] = len(encoded)
         cutout = Cutout(
             data=encoded,

@@ -71,7 +71,7 @@ class Warmth:
 def warm_up(pipeline: Pipeline, invocation: Invocation, width_px: int = DUMMY_PX, height_px: int = DUMMY_PX) -> Warmth:
     """Warm this environment, or say from memory that it is warm.
 
-    Once any picture has gone through, a further call costs microseconds; after a failure the next one tries again.
+    Once any picture has been cut out, a further call costs microseconds; after a failure the next one tries again.
     Never raises: whatever goes wrong is in the code, the message and the log.
     """
     begun = time.perf_counter()
@@ -81,7 +81,7 @@ def warm_up(pipeline: Pipeline, invocation: Invocation, width_px: int = DUMMY_PX
     inference_s: float | None = None
     code: Literal[200, 206, 500] = 200
     message = "Already warm."
-    if not model.proven:
+    if not pipeline.proven:
         message = "Model loaded and one picture cut out."
         try:
             pipeline.check()

@@ -111,14 +111,12 @@ def test_an_answer_that_is_no_number_is_a_model_error(tmp_path: Path, value: flo
     with pytest.raises(ModelError, match="dizzy answered with values that are no numbers"):
         model.predict(pixels())
     assert model.loaded
-    assert not model.proven
 
 
 def test_a_failed_inference_names_the_sizes(failing: Path) -> None:
     model = model_of(failing, INSPIRENET_RESIZE="dynamic")
     with pytest.raises(ModelError, match="failing failed on 640×32 px, from a picture of 640×16 px"):
         model.predict(pixels(640, 16))
-    assert not model.proven
 
 
 def test_weights_that_cannot_be_loaded_are_named(brightness: Path, tmp_path: Path) -> None:
@@ -208,7 +206,7 @@ def test_many_threads_load_the_model_once(brightness: Path) -> None:
 
 def test_constructing_the_door_opens_nothing(tmp_path: Path) -> None:
     model = model_of(tmp_path / "nowhere")
-    assert (model.loaded, model.proven, model.load_ms, model.name) == (False, False, None, "not loaded")
+    assert (model.loaded, model.load_ms, model.name) == (False, None, "not loaded")
 
 
 def test_expectations_are_none_before_the_first_picture_and_grow_with_size(brightness: Path) -> None:

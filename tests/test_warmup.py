@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from handler import telemetry
-from handler.job import Invocation
+from handler.errors import UnknownForeground
+from handler.job import Inline, Invocation, Job, Rendering
 from handler.pipeline import Pipeline
 from handler.settings import Settings
 from handler.warmup import DUMMY_PX, dummy_picture, warm_up
 from local.emulator import ROOT
 from tests import artefacts
-from tests.pictures import opened, scene
+from tests.pictures import opened, save, scene
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +70,7 @@ def test_a_dummy_of_any_size_warms_a_model_of_flexible_size(
 
 @pytest.mark.parametrize(("width_px", "height_px"), SIZES)
 def test_a_dummy_of_any_size_warms_the_embedded_model(u2netp_pipeline: Pipeline, width_px: int, height_px: int) -> None:
-    u2netp_pipeline.model.proven = False  # the model's public state: it is loaded, and has to be proven again
+    u2netp_pipeline.proven = False  # public state: the model is loaded, and has to be proven again
     warmth = warm_up(u2netp_pipeline, INVOCATION, width_px, height_px)
     assert (warmth.status_code, warmth.status, warmth.model_ready) == (200, "success", True), warmth.message
     assert warmth.inference_time_s is not None
@@ -180,12 +182,27 @@ def test_after_a_failed_inference_the_next_ping_tries_again(tmp_path: Path, log:
     assert (first.cold_start, second.cold_start) == (True, False)
     assert second.inference_time_s is not None
     assert len(log.of("warm-up failed")) == 2
-    pipeline.model.predict(_dark())
+    pipeline.run(_dark(), INVOCATION)
     assert warm_up(pipeline, INVOCATION).status_code == 200
 
 
-def _dark() -> Any:
-    return np.asarray(scene(64, 64)) // 4
+def _dark() -> Job:
+    return Job("http", Inline(save(Image.fromarray(np.asarray(scene(64, 64)) // 4))), Rendering(format="png"))
+
+
+def test_after_a_failed_later_stage_the_next_ping_tries_again(tmp_path: Path) -> None:
+    """The network runs and finds nothing, so composing refuses: an inference alone is no proof."""
+    pipeline = pipeline_of(artefacts.write(tmp_path, artefacts.constant(0.0)))
+    first, second = (warm_up(pipeline, INVOCATION) for _ in range(2))
+    assert (first.status_code, second.status_code) == (206, 206)
+    assert second.inference_time_s is not None
+
+
+def test_a_picture_without_a_subject_is_no_proof(tmp_path: Path) -> None:
+    pipeline = pipeline_of(artefacts.write(tmp_path, artefacts.constant(0.0)))
+    with pytest.raises(UnknownForeground):
+        pipeline.run(_dark(), INVOCATION)
+    assert warm_up(pipeline, INVOCATION).status_code == 206
 
 
 def test_a_second_ping_answers_from_memory(u2netp: Path) -> None:
@@ -203,7 +220,7 @@ def test_a_second_ping_answers_from_memory(u2netp: Path) -> None:
 
 def test_a_picture_before_the_first_ping_counts_as_warmth(brightness: Path) -> None:
     pipeline = pipeline_of(brightness)
-    pipeline.model.predict(_dark())
+    pipeline.run(_dark(), INVOCATION)
     warmth = warm_up(pipeline, INVOCATION)
     assert (warmth.status_code, warmth.inference_time_s, warmth.cold_start) == (200, None, False)
 
@@ -240,7 +257,7 @@ def test_settings_without_meaning_for_the_artefact_are_noted_in_the_log(u2netp: 
 
 # At start-up, in a process of its own: what Lambda's init does before any event.
 
-AT_START = "import handler.app as a; p = a.environment.pipeline(); print('STARTED', p.model.loaded, p.model.proven)"
+AT_START = "import handler.app as a; p = a.environment.pipeline(); print('STARTED', p.model.loaded, p.proven)"
 
 
 def start(**environment: str) -> tuple[str, list[dict[str, Any]]]:

@@ -54,7 +54,9 @@ def build(pipeline: Pipeline) -> Starlette:
 
     async def health(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         model = pipeline.model
-        return JSONResponse({"status": "ok", "model_loaded": model.loaded, "model": model.name, "warm": model.proven})
+        return JSONResponse(
+            {"status": "ok", "model_loaded": model.loaded, "model": model.name, "warm": pipeline.proven}
+        )
 
     async def index(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         return JSONResponse({"service": "background removal", "routes": ROUTES})
