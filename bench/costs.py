@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 REQUEST = 0.20 / 1e6
-# x86; with provisioned concurrency a second costs less and the waiting costs, too.
-PROVISIONED_GB_SECOND = 0.0000041667
-PROVISIONED_DURATION_GB_SECOND = 0.0000097222
-# For Python, and as announced for container images: a cache held by the second, and each restore by its size.
+# With provisioned concurrency a second costs less, and the waiting costs, too.
+PROVISIONED_GB_SECOND = {"x86_64": 0.0000041667, "arm64": 0.0000033334}
+PROVISIONED_DURATION_GB_SECOND = {"x86_64": 0.0000097222, "arm64": 0.0000077778}
+# For Python, and as announced for container images: a cache held by the second, and each restore by its size; on both
+# platforms the same.
 SNAPSTART_CACHE_GB_SECOND = 0.0000015046
 SNAPSTART_RESTORE_GB = 0.0001397998
 
@@ -50,11 +51,11 @@ class Measured:
 
     def provisioned(self, environments: int) -> float:
         """Dollars a month for environments that wait."""
-        return MONTH_S * self.gb * environments * PROVISIONED_GB_SECOND
+        return MONTH_S * self.gb * environments * PROVISIONED_GB_SECOND[self.architecture]
 
     def provisioned_pictures(self, pictures: float) -> float:
         """Dollars for pictures that provisioned environments take."""
-        return pictures * (self.picture_s * self.gb * PROVISIONED_DURATION_GB_SECOND + REQUEST)
+        return pictures * (self.picture_s * self.gb * PROVISIONED_DURATION_GB_SECOND[self.architecture] + REQUEST)
 
     def snapshot(self, versions: int = 1) -> float:
         """Dollars a month for holding the snapshots of published versions."""

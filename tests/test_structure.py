@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,13 @@ def test_a_library_stays_in_its_room(library: str, room: tuple[str, ...]) -> Non
     }
     assert users
     assert {user for user in users if not user.startswith(room)} == set()
+
+
+def test_every_dependency_says_why_it_is_there() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    lists = re.findall(r"^(?:dependencies|model|serve|ship|test) = \[\n(.+?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert len(lists) == 5
+    lines = [line for line in "".join(lists).splitlines() if '"' in line]
+    lines += (ROOT / "bench" / "requirements.in").read_text(encoding="utf-8").splitlines()
+    assert len(lists) < len(lines)
+    assert [line for line in lines if not re.search(r"\S\s+# \S", line) and "include-group" not in line] == []
