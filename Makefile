@@ -144,10 +144,11 @@ template-check: $(VENV)/ready .venv-sam/ready .venv-checkov/ready
 	.venv-checkov/bin/checkov --file template.yaml --framework cloudformation --skip-download --compact --quiet
 	$(VENV)/bin/pytest --no-cov tests/template tests/image
 
-# Needs a vulnerability database on the internet; the workflow test.yml runs it weekly and for each change.
+# Needs a vulnerability database; the workflow test.yml runs it weekly and for each change. AUDIT= takes options, such as
+# AUDIT="--vulnerability-service osv --osv-url …" for a database of one's own.
 audit: .venv-audit/ready
-	for lock in layers/dependencies/requirements.txt layers/dependencies/serve.txt layers/model/requirements.txt tests/requirements.txt; do \
-	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$lock || exit 1; done
+	for lock in layers/dependencies/requirements.txt layers/dependencies/serve.txt layers/model/requirements.txt tests/requirements.txt bench/requirements.txt; do \
+	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes $(AUDIT) --requirement $$lock || exit 1; done
 
 deploy:
 	deploy/deploy.sh $(ENV)

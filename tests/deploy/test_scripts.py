@@ -63,10 +63,11 @@ class Desk:
         self._calls = folder / "calls"
         self._tools.mkdir()
         for name in ("sam", "docker"):
-            self._tool(name, NOTE)
-        self._tool("aws", AWS)
+            self.tool(name, NOTE)
+        self.tool("aws", AWS)
 
-    def _tool(self, name: str, text: str) -> None:
+    def tool(self, name: str, text: str) -> None:
+        """Put a stand-in in its place."""
         path = self._tools / name
         path.write_text(text.format(python=sys.executable, root=ROOT), encoding="utf-8")
         path.chmod(0o755)
@@ -217,6 +218,26 @@ def test_a_missing_tool_is_named_before_anything_is_done(desk: Desk) -> None:
     assert ran.status == 69
     assert "sam is needed" in ran.output
     assert ran.calls == []
+
+
+# Sizes
+
+DU = """#!/bin/sh
+case "$*" in
+  *"image inspect"*) echo 7126003712 ;;
+  *"--entrypoint du"*) printf '6600000000\\t/opt/python\\n419500000\\t/opt/model\\n60000\\t/var/task\\n' ;;
+  *) printf '4000000000\\t/opt/python/torch\\n' ;;
+esac
+"""
+
+
+def test_parts_of_an_image_beyond_2_gb_add_up(desk: Desk) -> None:
+    """The torch image: awk printed the sum as 7.0195e+09, which the shell could not read."""
+    desk.tool("docker", DU)
+    ran = desk.run("image-size.sh", "image", answers=[])
+    assert ran.status == 0, ran.output
+    assert "7126.0 MB  the image" in ran.output
+    assert " 106.4 MB  base" in ran.output
 
 
 # Roll back

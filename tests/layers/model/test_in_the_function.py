@@ -8,6 +8,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +29,7 @@ from handler.warmup import warm_up
 from layers.model import build, reference, synthetic
 from layers.model.sources import SOURCES
 from local import events
-from local.emulator import Emulator
+from local.emulator import ROOT, Emulator
 from local.s3 import local_s3
 
 if TYPE_CHECKING:
@@ -94,6 +97,37 @@ def test_both_engines_give_the_same_matte(
     found = pipeline_of(artefact("fast")).model.predict(rgb)
     assert expected.std() > 0.15
     assert np.abs(found - expected).max() <= 1e-3
+
+
+LOADING = """
+import sys
+from handler.pipeline import Pipeline
+from handler.settings import Settings
+Pipeline(Settings.from_env()).model.load()
+print("LOADED", [name for name in ("torch", "numba", "pymatting") if name in sys.modules])
+"""
+
+
+def test_the_torch_engine_compiles_nothing_and_writes_to_tmp_alone(
+    checkpoint: Callable[[Mode], Path], tmp_path: Path
+) -> None:
+    """On Lambda numba's cache cannot be written, so each cold start would compile PyMatting for 50 s."""
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    home.mkdir()
+    scratch.mkdir()
+    folder = tmp_path / "artefact"
+    build.build(SOURCES["inspyrenet-fast"], folder, checkpoint("fast"), build.Recipe(engine="torch"))
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(scratch), "MODEL_DIR": str(folder)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED ['torch']"
+    assert done.stderr == ""
+    assert list(home.iterdir()) == []
 
 
 def test_the_function_answers_every_kind_of_event_with_it(artefact: Callable[[Mode], Path]) -> None:
