@@ -1,14 +1,14 @@
 """The one shape of every answer that is not HTTP.
 
 {
-"statusCode": 200,            the worst of the results' codes; 200 where there are none
-"status": "success",          "success" below 300 (206 is "error", the warm-up's contract), else "error"
-"event": "s3",                the kind of event that was understood
-"results": [                  one an item of the event, in its order
-{"statusCode": 200, "status": "success" | "skipped" | "error", …what the source adds…,
-"error": {"title", "code", "detail"}}           where it failed; "reason" where it was skipped
-]
-…fields that a source adds for all results together…
+  "statusCode": 200,            the worst of the results' codes; 200 where there are none
+  "status": "success",          "success" below 300 (206 is "error", the warm-up's contract), else "error"
+  "event": "s3",                the kind of event that was understood
+  "results": [                  one an item of the event, in its order
+    {"statusCode": 200, "status": "success" | "skipped" | "error", …what the source adds…,
+     "error": {"title", "code", "detail"}}    where it failed; "reason" where it was skipped
+  ]
+  …fields that a source adds for all results together…
 }
 """
 

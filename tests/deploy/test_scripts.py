@@ -118,19 +118,15 @@ NEW_REPOSITORY = {"call": "ecr create-repository", "answer": {"repository": {"re
 REPOSITORIES = {"call": "ecr describe-repositories", "answer": {"repositories": []}}
 NO_IMAGE = {"call": "ecr describe-images", "error": "ImageNotFoundException"}
 IMAGE = {"call": "ecr describe-images", "answer": {"imageDetails": []}}
-OUTPUTS = {
-    "call": "cloudformation describe-stacks",
-    "answer": {
-        "Stacks": [
-            {
-                "StackName": STAGING,
-                "CreationTime": "2026-01-01T00:00:00Z",
-                "StackStatus": "UPDATE_COMPLETE",
-                "Outputs": [{"OutputKey": "AliasArn", "OutputValue": ALIAS}],
-            }
-        ]
-    },
-}
+
+
+def described(**more: Any) -> dict[str, Any]:
+    """Give the answer to describe-stacks."""
+    stack = {"StackName": STAGING, "CreationTime": "2026-01-01T00:00:00Z", "StackStatus": "UPDATE_COMPLETE", **more}
+    return {"call": "cloudformation describe-stacks", "answer": {"Stacks": [stack]}}
+
+
+OUTPUTS = described(Outputs=[{"OutputKey": "AliasArn", "OutputValue": ALIAS}])
 
 
 def ping(status_code: int) -> dict[str, Any]:
@@ -291,21 +287,7 @@ PLACES = [
     resource("FunctionDeploymentGroup", "AWS::CodeDeploy::DeploymentGroup", "group-1"),
 ]
 UPDATE = [
-    {
-        "call": "cloudformation describe-stacks",
-        "answer": {
-            "Stacks": [
-                {
-                    "StackName": STAGING,
-                    "CreationTime": "2026-01-01T00:00:00Z",
-                    "StackStatus": "UPDATE_COMPLETE",
-                    "Parameters": [
-                        {"ParameterKey": name, "ParameterValue": value} for name, value in PARAMETERS.items()
-                    ],
-                }
-            ]
-        },
-    },
+    described(Parameters=[{"ParameterKey": name, "ParameterValue": "as it was"} for name in PARAMETERS]),
     {"call": "cloudformation update-stack", "answer": {"StackId": "stack-1"}},
 ]
 
