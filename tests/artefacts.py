@@ -76,6 +76,23 @@ def constant(value: float) -> Any:
     return _graph(nodes, constants)
 
 
+def denormal() -> Any:
+    """Make a graph that answers 0.01 everywhere where the processor keeps denormals, and 0 where it takes them as 0."""
+    nodes = [
+        helper.make_node("ReduceMean", ["picture", "channel"], ["grey"], keepdims=1),
+        helper.make_node("Mul", ["grey", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "tiny"], ["denormal"]),
+        helper.make_node("Mul", ["denormal", "huge"], ["matte"]),
+    ]
+    constants = {
+        "channel": np.array([1], np.int64),
+        "zero": np.array(0.0, np.float32),
+        "tiny": np.array(1e-40, np.float32),  # the smallest normal number is 1.2e-38
+        "huge": np.array(1e38, np.float32),
+    }
+    return _graph(nodes, constants)
+
+
 def write(folder: Path, graph: Any, *, name: str | None = "brightness", **changes: Any) -> Path:
     """Write an artefact and give its folder. `changes` overlay the manifest, sections too; None removes a field."""
     folder.mkdir(parents=True, exist_ok=True)

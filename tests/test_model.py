@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -202,6 +204,38 @@ def test_many_threads_load_the_model_once(brightness: Path) -> None:
     assert len(times) == 8
     assert len(set(times)) == 1  # a second load would have taken another time
     assert None not in times
+
+
+@pytest.mark.parametrize(("entries", "expected"), [({"session.set_denormal_as_zero": "1"}, 0.0), ({}, 0.01)])
+@pytest.mark.parametrize("broken_at_first", [None, b"no graph"])
+def test_a_sessions_options_hold_on_every_thread(
+    tmp_path: Path, entries: dict[str, str], expected: float, broken_at_first: bytes | None
+) -> None:
+    """The first request loads the model on its own thread; the next has another, the uploads have the main one."""
+    session = {"graph_optimization": "disable", "config_entries": entries}
+    artefact = artefacts.write(tmp_path / "model", artefacts.denormal(), session=session)
+    weights = (artefact / "model.onnx").read_bytes()
+    if broken_at_first:
+        (artefact / "model.onnx").write_bytes(broken_at_first)
+    # In a new process, since ONNX Runtime takes this option of a process's first session only.
+    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as process:
+        brightest = process.submit(brightest_on_each_thread, artefact, weights).result()
+    assert brightest == pytest.approx([expected] * 3, abs=1e-4)
+
+
+def brightest_on_each_thread(artefact: Path, weights: bytes) -> list[float]:
+    """Predict on two threads and on the main one. Weights that are not `weights` fail to load once and are mended."""
+    model = model_of(artefact)
+    if (artefact / "model.onnx").read_bytes() != weights:
+        with pytest.raises(ModelError):
+            model.load()
+        (artefact / "model.onnx").write_bytes(weights)
+    brightest: list[float] = []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: brightest.append(float(model.predict(pixels()).max())))
+        thread.start()
+        thread.join()
+    return [*brightest, float(model.predict(pixels()).max())]
 
 
 def test_constructing_the_door_opens_nothing(tmp_path: Path) -> None:
