@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Build the image, push it to Amazon ECR, create or update the stack, and ping it: deploy/deploy.sh staging|production
 #
-# IMAGE_URI deploys an image that is in ECR already, instead of building one. CI=true asks no questions.
+# IMAGE_URI deploys an image that is in ECR already, instead of building one. STACK_ROLE_ARN lets CloudFormation act in
+# that role instead of the caller's (deploy/github.yaml makes one). CI=true asks no questions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 environment=${1:?usage: deploy.sh staging|production}
@@ -29,11 +30,13 @@ fi
 
 confirm=()
 [ -z "${CI:-}" ] || confirm=(--no-confirm-changeset)
+role=()
+[ -z "${STACK_ROLE_ARN:-}" ] || role=(--role-arn "$STACK_ROLE_ARN")
 repository=${IMAGE_URI%%@*}
 # SAM asks for a repository wherever a function is an image, though there is nothing left for it to push.
 # shellcheck disable=SC2086  # a list of NAME=VALUE without blanks, as samconfig.toml has it
-sam deploy --template-file template.yaml --config-env "$environment" "${confirm[@]}" --image-repository "${repository%:*}" \
-  --parameter-overrides $PARAMETERS "ImageUri=$IMAGE_URI"
+sam deploy --template-file template.yaml --config-env "$environment" "${confirm[@]}" "${role[@]}" \
+  --image-repository "${repository%:*}" --parameter-overrides $PARAMETERS "ImageUri=$IMAGE_URI"
 
 # The stack stands; does it work? The alias answers a ping with 200 only if a picture went the whole way.
 answer=$(mktemp)

@@ -190,6 +190,14 @@ def test_a_given_image_is_deployed_as_it_is(desk: Desk) -> None:
     assert sam[sam.index("--image-repository") + 1] == REPOSITORY
 
 
+def test_cloudformation_acts_in_the_role_that_it_is_given(desk: Desk) -> None:
+    role = "arn:aws:iam::123456789012:role/stack"
+    image = f"{REPOSITORY}:1"
+    ran = desk.run("deploy.sh", "staging", answers=[ping(200), OUTPUTS], IMAGE_URI=image, STACK_ROLE_ARN=role)
+    (sam,) = ran.of("sam")
+    assert sam[sam.index("--role-arn") + 1] == role
+
+
 @pytest.mark.parametrize("status_code", [206, 500])
 def test_a_deployment_whose_warm_up_fails_is_no_success(desk: Desk, status_code: int) -> None:
     ran = desk.run("deploy.sh", "staging", answers=[ping(status_code)], IMAGE_URI=f"{REPOSITORY}:1")
