@@ -280,3 +280,17 @@ def test_the_defaults_are_samconfigs_staging() -> None:
     declared = template()["Parameters"]
     assert f"[{declared['Environment']['Default']}.deploy.parameters]" in samconfig
     assert f'stack_name = "{declared["Stack"]["Default"]}"' in samconfig
+
+
+def test_the_workflow_takes_the_roles_for_as_long_as_its_job_may_last() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "deploy-environment.yml").read_text(encoding="utf-8")
+    variables = [
+        name
+        for output in template()["Outputs"].values()
+        for name in re.findall(r"variable (\w+)", output["Description"])
+    ]
+    assert sorted(variables) == sorted(re.findall(r"vars\.(\w+)", workflow))
+    (minutes,) = re.findall(r"timeout-minutes: (\d+)", workflow)
+    (seconds,) = re.findall(r"role-duration-seconds: (\d+)", workflow)
+    longest = template()["Resources"]["DeployRole"]["Properties"]["MaxSessionDuration"]
+    assert int(minutes) * 60 == int(seconds) == longest
