@@ -142,7 +142,7 @@ template-check: $(VENV)/ready .venv-sam/ready .venv-checkov/ready
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv-sam/bin/sam validate --lint --template template.yaml
 	$(VENV)/bin/cfn-lint template.yaml deploy/github.yaml
 	.venv-checkov/bin/checkov --file template.yaml --file deploy/github.yaml --framework cloudformation --skip-download --compact --quiet
-	$(VENV)/bin/pytest --no-cov tests/template tests/deploy tests/image
+	$(VENV)/bin/pytest --no-cov tests/template tests/image
 
 # Needs a vulnerability database; the workflow test.yml runs it weekly and for each change. AUDIT= takes options, such as
 # AUDIT="--vulnerability-service osv --osv-url …" for a database of one's own.

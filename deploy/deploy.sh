@@ -28,14 +28,13 @@ if [ -z "${IMAGE_URI:-}" ]; then
   fi
 fi
 
-confirm=()
-[ -z "${CI:-}" ] || confirm=(--no-confirm-changeset)
-role=()
-[ -z "${STACK_ROLE_ARN:-}" ] || role=(--role-arn "$STACK_ROLE_ARN")
+options=()
+[ -z "${CI:-}" ] || options+=(--no-confirm-changeset)
+[ -z "${STACK_ROLE_ARN:-}" ] || options+=(--role-arn "$STACK_ROLE_ARN")
 repository=${IMAGE_URI%%@*}
 # SAM asks for a repository wherever a function is an image, though there is nothing left for it to push.
 # shellcheck disable=SC2086  # a list of NAME=VALUE without blanks, as samconfig.toml has it
-sam deploy --template-file template.yaml --config-env "$environment" "${confirm[@]}" "${role[@]}" \
+sam deploy --template-file template.yaml --config-env "$environment" "${options[@]}" \
   --image-repository "${repository%:*}" --parameter-overrides $PARAMETERS "ImageUri=$IMAGE_URI"
 
 # The stack stands; does it work? The alias answers a ping with 200 only if a picture went the whole way.

@@ -188,6 +188,7 @@ def test_a_given_image_is_deployed_as_it_is(desk: Desk) -> None:
     (sam,) = ran.of("sam")
     assert sam[-1] == f"ImageUri={image}"
     assert sam[sam.index("--image-repository") + 1] == REPOSITORY
+    assert "--role-arn" not in sam
 
 
 def test_cloudformation_acts_in_the_role_that_it_is_given(desk: Desk) -> None:

@@ -33,18 +33,17 @@ NOTHING = {"Ref": "AWS::NoValue"}
 
 
 @functools.cache
-def template() -> dict[str, Any]:
-    """Give the template as written."""
-    document: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+def template(path: str = "template.yaml") -> dict[str, Any]:
+    """Give a template as written."""
+    document: dict[str, Any] = yaml_parse((ROOT / path).read_text(encoding="utf-8"))
     return document
 
 
-def parameters(given: Mapping[str, str]) -> dict[str, str]:
+def parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     """Complete parameters with the defaults. Fails on one that the template would refuse."""
-    declared = template()["Parameters"]
     unknown = set(given) - set(declared)
     assert not unknown, unknown
-    values = {name: str(given.get(name, about.get("Default", IMAGE))) for name, about in declared.items()}
+    values = {name: str(given[name] if name in given else about["Default"]) for name, about in declared.items()}
     for name, value in values.items():
         about = declared[name]
         assert value in [str(allowed) for allowed in about.get("AllowedValues", [value])], (name, value)
@@ -75,29 +74,19 @@ def stack(**given: str) -> Stack:
 
 @functools.cache
 def _stack(given: tuple[tuple[str, str], ...]) -> Stack:
-    values = parameters(dict(given))
+    values = parameters(template()["Parameters"], {"ImageUri": IMAGE, **dict(given)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         # The translator would ask IAM for managed policies by name; this template names none.
         translator = Translator({}, Parser())
         translated = translator.translate(json.loads(json.dumps(template())), dict(values))
     scope = Scope(values, translated.get("Mappings", {}), translated["Conditions"])
-    resources = {
-        name: scope.resolve(resource)
-        for name, resource in translated["Resources"].items()
-        if "Condition" not in resource or scope.condition(resource["Condition"])
-    }
-    outputs = {
-        name: scope.resolve(output)
-        for name, output in translated["Outputs"].items()
-        if "Condition" not in output or scope.condition(output["Condition"])
-    }
-    return Stack(resources, outputs)
+    return Stack(scope.present(translated["Resources"]), scope.present(translated["Outputs"]))
 
 
 def refusals(**given: str) -> list[str]:
     """Say which rules refuse these parameters, by their sentences."""
-    scope = Scope(parameters(given), {}, {})
+    scope = Scope(parameters(template()["Parameters"], {"ImageUri": IMAGE, **given}), {}, {})
     return [
         assertion["AssertDescription"]
         for rule in template()["Rules"].values()
@@ -114,6 +103,14 @@ class Scope:
     values: Mapping[str, str]
     mappings: Mapping[str, Any]
     conditions: Mapping[str, Any]
+
+    def present(self, section: Mapping[str, Any]) -> dict[str, Any]:
+        """Work out those of a section's resources or outputs whose condition holds."""
+        return {
+            name: self.resolve(member)
+            for name, member in section.items()
+            if "Condition" not in member or self.condition(member["Condition"])
+        }
 
     def condition(self, name: str) -> bool:
         """Evaluate a condition by its name."""
