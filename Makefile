@@ -47,6 +47,10 @@ model: $(if $(EXPORTED),.venv-model/ready,$(VENV)/ready)
 build/model/u2netp/model.json: $(VENV)/ready layers/model/sources.py layers/model/build.py layers/model/manifest.py
 	$(RUN) -m layers.model.build u2netp --out build/model/u2netp
 
+# Any other artefact takes minutes and torch: nobody gets it unasked.
+%/model.json:
+	@echo "$* has no model.json: build it with make model MODEL=inspyrenet-base OUT=$*, or leave MODEL_DIR unset." >&2; exit 1
+
 # A system whose Python came without ensurepip (Debian's without python3-venv) gets virtualenv, inside build/.
 $(VENV)/ready: tests/requirements.txt $(shell find layers/matting -name '*.py' -o -name '*.c' -o -name '*.toml' | grep -v /build/)
 	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m pip install --quiet --target build/virtualenv virtualenv==20.36.1 \

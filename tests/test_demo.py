@@ -52,3 +52,11 @@ def test_the_demo_without_pictures_says_so(brightness: Path, tmp_path: Path) -> 
     done = demo(brightness, tmp_path, tmp_path / "out")
     assert done.returncode != 0
     assert "holds no picture" in done.stderr
+
+
+def test_make_names_a_folder_that_holds_no_model(tmp_path: Path) -> None:
+    """`make demo MODEL_DIR=/nowhere` said "No rule to make target '/nowhere/model.json'"."""
+    command = ["make", "--no-print-directory", f"{tmp_path}/model.json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"{tmp_path} has no model.json: build it with make model" in done.stderr
