@@ -15,15 +15,15 @@ from handler.errors import ConfigurationError, CutoutError, Unforeseen
 from handler.job import Invocation
 from handler.pipeline import Pipeline
 from handler.settings import Settings, function_name
-from handler.sources.http import Http
-from handler.sources.s3 import S3
-from handler.sources.unknown import Unknown
-from handler.sources.warmup import Warmup
-from handler.sources.wrapped import Wrapped
+from handler.triggers.http import Http
+from handler.triggers.ping import Warmup
+from handler.triggers.unknown import Unknown
+from handler.triggers.uploads.envelopes import Wrapped
+from handler.triggers.uploads.run import S3
 from handler.warmup import warm_up
 
 if TYPE_CHECKING:
-    from handler.sources import Source
+    from handler.triggers import Source
 
 SOURCES: tuple[Source, ...] = (Http(), Warmup(), S3(), Wrapped())
 

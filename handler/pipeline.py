@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handler import telemetry
-from handler.codec import MEDIA_TYPES, Limits, decode, encode, read_header
-from handler.compose import compose
 from handler.errors import CallerError, ConfigurationError, TimeTooShort
 from handler.job import Cutout, Inline, Invocation, Job, Result, S3Object, Skip
-from handler.model import Model
-from handler.storage import CUTOUT_OF, SEQUENCER, Fetched, Storage
+from handler.model.door import Model
+from handler.pixels.codec import MEDIA_TYPES, Limits, decode, encode, read_header
+from handler.pixels.cut import compose
+from handler.storage.objects import CUTOUT_OF, SEQUENCER, Fetched, Storage
 
 if TYPE_CHECKING:
     from handler.settings import Settings

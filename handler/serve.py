@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handler.api import build
 from handler.pipeline import Pipeline
 from handler.settings import Settings
+from handler.web import build
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -17,8 +17,8 @@ from local import events
 from local.emulator import ROOT
 from tests.clients import Context
 from tests.hostile import Answer, hostile
-from tests.sources.test_unknown import EVENT_FILES
-from tests.sources.test_warmup import PINGS
+from tests.triggers.test_ping import PINGS
+from tests.triggers.test_unknown import EVENT_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ import re
 import pytest
 
 import handler.errors
-from handler.answer import answer, failed, skipped
 from handler.errors import CallerError, CutoutError, InvalidParameter, ServiceError, TimeTooShort, error_document
+from handler.triggers.reply import answer, failed, skipped
 
 CLASSES = [
     value

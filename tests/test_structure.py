@@ -13,13 +13,12 @@ from local.emulator import ROOT
 # From the entry down to the leaves (DESIGN). A module imports from ranks below its own, or from its own room.
 RANKS = (
     ("handler.app", "handler.serve"),
-    ("handler.sources",),
-    ("handler.api",),
-    ("handler.warmup", "handler.answer"),
+    ("handler.triggers",),
+    ("handler.web",),
+    ("handler.warmup",),
     ("handler.pipeline",),
-    ("handler.model", "handler.compose", "handler.storage"),
-    ("handler.engines",),
-    ("handler.manifest", "handler.codec", "handler.geometry", "handler.telemetry", "handler.settings"),
+    ("handler.model", "handler.pixels", "handler.storage"),
+    ("handler.telemetry", "handler.settings"),
     ("handler.job", "handler.errors"),
 )
 # Imports for types alone make no cycle at run time, and every module may name what it hands over.
@@ -69,21 +68,13 @@ def test_imports_go_one_way(path: Path) -> None:
     own = name_of(path)
     if own == "handler":
         return
+    room = own.split(".")[1]
     wrong = {
         other
         for other in imports_of(path, with_types=False)
-        if other.startswith("handler.")
-        and rank_of(other) <= rank_of(own)
-        and other.rpartition(".")[0] != own.rpartition(".")[0]
-        and not own.startswith(f"{other}.")
-        and not other.startswith(f"{own}.")
+        if other.startswith("handler.") and other.split(".")[1] != room and rank_of(other) <= rank_of(own)
     }
-    beside = {
-        other
-        for other in imports_of(path, with_types=False)
-        if other.startswith("handler.") and other.count(".") == 1 and rank_of(other) <= rank_of(own) and other != own
-    }
-    assert wrong | {other for other in beside if not own.startswith(f"{other}.")} == set()
+    assert wrong == set()
 
 
 def test_the_leaves_import_nothing_of_ours() -> None:
@@ -109,28 +100,39 @@ def test_only_the_settings_read_the_environment() -> None:
         if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.getenv", "os.putenv"}
     }
     # The torch engine sets one variable, which upstream reads where it is imported.
-    assert readers == {"handler.settings", "handler.engines.onnx", "handler.engines.reference"}
+    assert readers == {"handler.settings", "handler.model.onnx_engine", "handler.model.torch_engine"}
 
 
 def test_the_engine_stands_behind_the_model_alone() -> None:
     users = {name_of(path) for path in MODULES if "onnxruntime" in imports_of(path, with_types=True)}
-    assert users == {"handler.engines.onnx"}
+    assert users == {"handler.model.onnx_engine"}
     openers = {
         name_of(path)
         for path in MODULES
-        if any(name.startswith("handler.engines.") for name in imports_of(path, with_types=True))
+        if any(
+            name.startswith("handler.model.") and name.endswith("_engine") for name in imports_of(path, with_types=True)
+        )
     }
-    assert openers == {"handler.model"}
+    assert openers == {"handler.model.door"}
 
 
 @pytest.mark.parametrize(
     ("library", "room"),
     [
-        ("starlette", ("handler.api", "handler.serve", "handler.sources.http")),
-        ("mangum", ("handler.sources.http",)),
-        ("botocore", ("handler.storage", "handler.sources.warmup")),
+        ("starlette", ("handler.web", "handler.serve", "handler.triggers.http")),
+        ("mangum", ("handler.triggers.http",)),
+        ("botocore", ("handler.storage.objects", "handler.triggers.ping")),
         ("aws_lambda_powertools", ("handler.telemetry",)),
-        ("PIL", ("handler.codec", "handler.compose", "handler.model", "handler.warmup", "handler.api.parameters")),
+        (
+            "PIL",
+            (
+                "handler.pixels.codec",
+                "handler.pixels.cut",
+                "handler.model.door",
+                "handler.warmup",
+                "handler.web.parameters",
+            ),
+        ),
     ],
 )
 def test_a_library_stays_in_its_room(library: str, room: tuple[str, ...]) -> None:

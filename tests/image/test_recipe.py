@@ -64,7 +64,7 @@ def test_the_cpu_index_gives_torch_and_the_lock_the_rest() -> None:
 
 def test_nothing_is_sent_to_the_makers_of_the_engine(tmp_path: Path) -> None:
     """ONNX Runtime leaves a device's id below HOME where it gathers events."""
-    code = "import handler.engines.onnx, onnxruntime; onnxruntime.SessionOptions()"
+    code = "import handler.model.onnx_engine, onnxruntime; onnxruntime.SessionOptions()"
     subprocess.run([sys.executable, "-c", code], env={"HOME": str(tmp_path)}, cwd=ROOT, check=True)
     assert not list(tmp_path.rglob("*"))
     assert "ORT_DISABLE_TELEMETRY=1" in DOCKERFILE

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from handler.errors import ConfigurationError, ModelError
-from handler.manifest import read_manifest
-from handler.model import Model, to_matte
+from handler.model.door import Model, to_matte
+from handler.model.manifest import read_manifest
 from handler.settings import Settings
 from tests import artefacts
 from tests.pictures import scene

@@ -1,7 +1,7 @@
 """Routes: which path does what.
 
 Enters: HTTP requests. Leaves: pictures, JSON, and error documents. It must not know Lambda's events: who asked and how
-long they wait comes in the scope, put there by `sources/http.py`, and has defaults for a plain web server.
+long they wait comes in the scope, put there by `triggers/http.py`, and has defaults for a plain web server.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from handler.api.body import read_body
-from handler.api.faults import Faults, cutout_error, http_error
-from handler.api.parameters import rendering_of
 from handler.errors import CutoutError, Unauthorized
 from handler.job import Box, Cutout, Inline, Invocation, Job
 from handler.warmup import warm_up
+from handler.web.body import read_body
+from handler.web.faults import Faults, cutout_error, http_error
+from handler.web.parameters import rendering_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handler.errors import CutoutError
-from handler.sources.s3 import Redelivery
+from handler.triggers.uploads.run import Redelivery
 from local import events
 from tests import artefacts
 from tests.clients import BrokenContext, Context

@@ -20,8 +20,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from handler import telemetry
-from handler.answer import answer, failed
 from handler.errors import AccessDenied, ConfigurationError, CutoutError, DependencyError, MalformedEvent
+from handler.triggers.reply import answer, failed
 from handler.warmup import Warmth, warm_up
 
 if TYPE_CHECKING:

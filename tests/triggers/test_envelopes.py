@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handler.sources.wrapped import NotTakenYet, Wrapped
+from handler.triggers.uploads.envelopes import NotTakenYet, Wrapped
 from local import events
-from tests.sources.test_unknown import EVENT_FILES
+from tests.triggers.test_unknown import EVENT_FILES
 
 if TYPE_CHECKING:
     from tests.clients import Function

@@ -12,8 +12,8 @@ from urllib3.util import Timeout
 
 from handler.errors import AccessDenied, CallerError, ConfigurationError, DependencyError, InvalidKey, ObjectNotFound
 from handler.job import S3Object, S3Target, Skip
-from handler.sources.s3 import Redelivery
-from handler.storage import CUTOUT_OF, SEQUENCER, Storage, is_later
+from handler.storage.objects import CUTOUT_OF, SEQUENCER, Storage, is_later
+from handler.triggers.uploads.run import Redelivery
 from local import events
 from tests.hostile import NEVER, Answer, hostile, s3_error
 

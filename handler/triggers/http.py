@@ -53,7 +53,7 @@ class Http:
         sender = _sender(event)
         assert sender is not None  # noqa: S101 - for mypy: matches() said so
         if self._app is None:
-            from handler.api import build  # noqa: PLC0415
+            from handler.web import build  # noqa: PLC0415
 
             self._app = build(pipeline)
         try:

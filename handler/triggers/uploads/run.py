@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from handler.answer import answer, failed, skipped
 from handler.errors import ConfigurationError, CutoutError, MalformedEvent, ServiceError, Unforeseen
 from handler.job import Invocation, Job, Rendering, S3Object, S3Target, Skip
 from handler.telemetry import logger
+from handler.triggers.reply import answer, failed, skipped
 
 if TYPE_CHECKING:
     from handler.pipeline import Pipeline

@@ -1,5 +1,5 @@
 """The HTTP application: one ASGI app for Lambda (under Mangum) and for a laptop (under uvicorn)."""
 
-from handler.api.application import build
+from handler.web.application import build
 
 __all__ = ["build"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handler.errors import ModelError
-from handler.manifest import read_manifest
+from handler.model.manifest import read_manifest
 from layers.model import manifest as written
 from tests import artefacts
 
@@ -35,7 +35,7 @@ def test_a_flexible_artefact_brings_its_geometry(brightness: Path) -> None:
 
 
 def test_the_schemas_are_the_same_on_both_sides() -> None:
-    from handler.manifest import MANIFEST, SCHEMA_VERSION  # noqa: PLC0415 - beside their counterparts
+    from handler.model.manifest import MANIFEST, SCHEMA_VERSION  # noqa: PLC0415 - beside their counterparts
 
     assert (MANIFEST, SCHEMA_VERSION) == (written.FILE_NAME, written.SCHEMA_VERSION)
 

@@ -15,8 +15,8 @@ from matting import resize_align_corners
 from PIL import Image
 
 from handler.errors import ConfigurationError, ModelError
-from handler.geometry import SizePolicy, network_size
-from handler.manifest import Manifest, read_manifest
+from handler.model.manifest import Manifest, read_manifest
+from handler.model.network_size import SizePolicy, network_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -185,10 +185,10 @@ def _max_network_pixels(manifest: Manifest, settings: Settings) -> int:
 def _open_engine(manifest: Manifest, settings: Settings) -> Engine:
     try:
         if manifest.engine == "torch":
-            from handler.engines.reference import TorchEngine  # noqa: PLC0415 - the door is lazy on purpose
+            from handler.model.torch_engine import TorchEngine  # noqa: PLC0415 - the door is lazy on purpose
 
             return TorchEngine(manifest, settings.threads)
-        from handler.engines.onnx import OnnxEngine  # noqa: PLC0415 - the door is lazy on purpose
+        from handler.model.onnx_engine import OnnxEngine  # noqa: PLC0415 - the door is lazy on purpose
 
         return OnnxEngine(manifest, settings.threads)
     except Exception as error:

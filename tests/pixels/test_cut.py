@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from handler.codec import Picture
-from handler.compose import SUBJECT_ALPHA, compose
 from handler.errors import UnknownForeground
 from handler.job import Box, Rendering
+from handler.pixels.codec import Picture
+from handler.pixels.cut import SUBJECT_ALPHA, compose
 from tests.pictures import scene
 
 if TYPE_CHECKING:

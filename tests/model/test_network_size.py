@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handler.geometry import SizePolicy, network_size
+from handler.model.network_size import SizePolicy, network_size
 
 DYNAMIC = SizePolicy("flexible", 1024, "dynamic")
 BOUNDED = SizePolicy("flexible", 1024, "dynamic", max_pixels=1280**2)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handler.app import SOURCES, recognise
-from handler.sources.http import Http
-from handler.sources.s3 import S3
-from handler.sources.unknown import Unknown
-from handler.sources.warmup import Warmup
-from handler.sources.wrapped import Wrapped
+from handler.triggers.http import Http
+from handler.triggers.ping import Warmup
+from handler.triggers.unknown import Unknown
+from handler.triggers.uploads.envelopes import Wrapped
+from handler.triggers.uploads.run import S3
 from local import events
-from tests.sources.test_warmup import PINGS
+from tests.triggers.test_ping import PINGS
 
 if TYPE_CHECKING:
     from tests.clients import Function

@@ -19,7 +19,7 @@ from handler.job import Box, Rendering, Rgba
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from handler.codec import Picture
+    from handler.pixels.codec import Picture
 
 WHITE: Rgba = (255, 255, 255, 255)
 

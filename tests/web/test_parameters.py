@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from handler.api.parameters import NOT_YET, READERS, rendering_of
 from handler.errors import InvalidParameter
+from handler.web.parameters import NOT_YET, READERS, rendering_of
 from local import events
 from tests.pictures import sample, save, scene
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from handler.answer import answer, failed
 from handler.errors import CutoutError, UnknownEvent
+from handler.triggers.reply import answer, failed
 
 if TYPE_CHECKING:
     from handler.job import Invocation

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from handler.manifest import Manifest
+    from handler.model.manifest import Manifest
 
 
 class TorchEngine:

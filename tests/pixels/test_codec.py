@@ -14,7 +14,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from handler.codec import Limits, Picture, decode, encode, read_header
 from handler.errors import (
     CallerError,
     FileTooLarge,
@@ -23,6 +22,7 @@ from handler.errors import (
     ResolutionTooHigh,
     UnreadableImage,
 )
+from handler.pixels.codec import Limits, Picture, decode, encode, read_header
 from tests.pictures import FORMATS, opened, quarters, sample, save, scene
 
 if TYPE_CHECKING:

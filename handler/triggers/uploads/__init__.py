@@ -1,0 +1,1 @@
+"""Uploads: notifications of new objects, whichever way they arrive."""
