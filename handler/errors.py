@@ -2,11 +2,13 @@
 
     CutoutError                      anything below; carries status, code, title, and the sentence
     ├── CallerError            4xx   the input is at fault: never retried
-    │   ├── UnknownEvent             no source recognises the event
-    │   ├── MalformedEvent           a source recognises it, but a field is missing or of the wrong type
+    │   ├── UnknownEvent             no trigger knows the event
+    │   ├── MalformedEvent           a trigger knows it, but a field is missing or of the wrong type
     │   ├── Unauthorized             403: no API key, or a wrong one
+    │   ├── RouteNotFound            404: there is nothing at the request's path
+    │   ├── MethodNotAllowed         405: the path does not take the request's method
     │   ├── InvalidParameter         a request's parameter makes no sense: code "invalid_<name>"
-    │   ├── MissingSource, MultipleSources
+    │   ├── MissingSource, MultipleSources    the contract's words for no picture, and for two
     │   ├── InvalidFileType          not a picture, or of a format that is not taken
     │   ├── UnreadableImage          a picture whose data is broken
     │   ├── FileTooLarge             more bytes than MAX_INPUT_BYTES
@@ -19,10 +21,13 @@
     ├── ServiceError           5xx   the surroundings are at fault: raised to the platform, which retries
     │   ├── DependencyError          S3 throttled, timed out or broke
     │   ├── AccessDenied             S3 refuses the function's role: an operator has to act, the upload must wait for it
-    │   └── TimeTooShort             503: the time left would not suffice; Retry-After says when to come back
+    │   ├── TimeTooShort             503: the time left would not suffice; Retry-After says when to come back
+    │   ├── NotTakenYet              501: an upload's envelope that is known and not opened yet: its sender keeps it
+    │   └── Redelivery               raised out of the handler so that the platform delivers the whole event again
     ├── ModelError             500   the model cannot be loaded, or its inference failed
     ├── ConfigurationError     500   a setting makes no sense: names the variable, the value and what would do
     └── Unforeseen             500   stands in for an exception nobody foresaw: the log has its traceback
+    Skip                             no failure: there is nothing to do for a picture, with the reason
 
 `code` and `title` of a request's errors are those of the remove.bg contract where it has one, since its clients read
 them.
@@ -43,7 +48,7 @@ class CutoutError(Exception):
     headers: dict[str, str]
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
+        super().__init__(printable(sentence))
         self.headers = {}
 
 
@@ -56,7 +61,7 @@ class CallerError(CutoutError):
 
 
 class UnknownEvent(CallerError):
-    """No source recognises the event."""
+    """No trigger knows the event."""
 
     code = "unknown_event"
     title = "Unknown event"
@@ -76,9 +81,33 @@ class Unauthorized(CallerError):
     code = "auth_failed"
     title = "API Key invalid"
 
+    def __init__(self, sentence: str, *, missing: bool = False) -> None:
+        super().__init__(sentence)
+        if missing:
+            self.title = "Missing API Key"
+
+
+class RouteNotFound(CallerError):
+    """There is nothing at the request's path."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class MethodNotAllowed(CallerError):
+    """The path does not take the request's method."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+
 
 class InvalidParameter(CallerError):
-    """A parameter's value makes no sense, or asks for what this endpoint does not do."""
+    """A parameter's value makes no sense, or asks for what this endpoint does not do.
+
+    `name` is one of the contract's parameters, never a text of the caller's: it becomes part of the code.
+    """
 
     def __init__(self, name: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -199,6 +228,21 @@ class TimeTooShort(ServiceError):
         self.headers = {"Retry-After": str(retry_after_s)}
 
 
+class NotTakenYet(ServiceError):
+    """The upload's envelope is known and not opened yet."""
+
+    status = 501
+    code = "not_taken_yet"
+    title = "Not taken yet"
+
+
+class Redelivery(ServiceError):
+    """The platform is to deliver the event again."""
+
+    code = "redelivery"
+    title = "To be delivered again"
+
+
 class ModelError(CutoutError):
     """The model cannot be loaded, or an inference failed."""
 
@@ -222,6 +266,18 @@ class Unforeseen(CutoutError):
 
     def __init__(self, request_id: str) -> None:
         super().__init__(f"An unexpected error occurred; quote request {request_id} to whoever runs this service.")
+
+
+class Skip(Exception):
+    """Leave this picture alone: `str(skip)` says why. Reported, never retried."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(printable(reason))
+
+
+def printable(text: str) -> str:
+    """Write out half a surrogate pair, which JSON can bring in a caller's text and no answer can be encoded with."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def error_document(error: CutoutError) -> dict[str, list[dict[str, str]]]:

@@ -1,19 +1,25 @@
-"""What is asked for and what came of it: frozen data that flows one way. A leaf: it imports nothing of ours.
+"""What is asked for and what came of it: frozen data that flows one way. A leaf beside errors.py.
 
-A source parses its event into Jobs; the pipeline turns each into a Result; the source answers with the Results.
+A trigger parses its event into Jobs; the pipeline turns each Job into an Outcome, which carries its own report; the
+trigger answers with the Outcomes. One word means one thing: a trigger wakes the function, a picture's place is where
+its bytes are, an output is one file that is wanted of it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from handler.errors import CutoutError, Skip
+
+FileFormat = Literal["png", "jpg", "webp"]
 Format = Literal["auto", "png", "jpg", "webp"]
 Channels = Literal["rgba", "alpha"]
 Rgba = tuple[int, int, int, int]
+TriggerName = Literal["rest", "http-api", "function-url", "alb", "http", "s3", "warmup"]  # "http": a plain web server
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,9 @@ class Inline:
     """A picture that came within the request."""
 
     data: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return "inline"
 
 
 @dataclass(frozen=True)
@@ -30,41 +39,53 @@ class S3Object:
     bucket: str
     key: str
     version_id: str | None = None
-    etag: str | None = None
     sequencer: str | None = None  # orders the events of one key
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True)
-class S3Target:
-    """Where a result goes."""
+class S3Destination:
+    """Where a file is written to."""
 
     bucket: str
     key: str
 
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
 
 @dataclass(frozen=True)
 class Rendering:
-    """How the result is to look."""
+    """How a file is to look."""
 
-    format: Format = "auto"  # auto: PNG if any pixel of the result is transparent, else JPEG
+    format: Format = "auto"  # auto: PNG if any pixel of it is transparent, else JPEG
     channels: Channels = "rgba"  # alpha: the matte alone, in grey
     background: Rgba | None = None
-    max_megapixels: float | None = None  # the result is scaled down to this; None: the picture's own size
+    max_megapixels: float | None = None  # scaled down to this; None: the picture's own size
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file that is wanted of a picture."""
+
+    rendering: Rendering = Rendering()
+    destination: S3Destination | None = None  # None: it travels in the answer
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to cut out."""
+    """One picture to cut out, once, for any number of outputs."""
 
-    origin: str  # the kind of event it came by, for logs and metrics: "rest", "s3", "warmup" …
-    source: Inline | S3Object
-    rendering: Rendering = Rendering()
-    target: S3Target | None = None  # None: the result travels in the answer
+    trigger: TriggerName
+    picture: Inline | S3Object
+    outputs: tuple[Output, ...] = (Output(),)
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in pixels of the result."""
+    """A rectangle in pixels of the file."""
 
     left_px: int
     top_px: int
@@ -73,28 +94,69 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Cutout:
-    """A finished picture."""
+class File:
+    """A finished picture, encoded."""
 
     data: bytes = field(repr=False)
-    media_type: str
-    extension: str
+    file_format: FileFormat
     width_px: int
     height_px: int
     foreground: Box
+    destination: S3Destination | None = None  # where it was written; None: it travels in the answer
 
 
 @dataclass(frozen=True)
-class Result:
-    """What came of a job that succeeded."""
+class Facts:
+    """What was learned of a job on its way, for the log; None where it did not get that far."""
 
-    job: Job
-    cutout: Cutout
-    stages_ms: Mapping[str, float]
+    trigger: TriggerName
+    picture: str  # its place
+    request_id: str
+    input_bytes: int | None = None
+    input_width_px: int | None = None  # as the file's header says
+    input_height_px: int | None = None
+    format: str | None = None  # of the input: "JPEG", "PNG" …
+    width_px: int | None = None  # upright and scaled down, as the network sees it
+    height_px: int | None = None
+    model: str | None = None
+    output_bytes: int | None = None  # of all outputs
+    destination: str | None = None  # of the first output
 
 
-class Skip(Exception):
-    """Leave this picture alone. Reported with its reason, never retried."""
+@dataclass(frozen=True)
+class Report:
+    """What is told of a job, whatever came of it."""
+
+    facts: Facts
+    stages_ms: Mapping[str, float]  # also of the stage that failed
+    model_load_ms: float | None = None  # where this job had to load the model
+
+
+@dataclass(frozen=True)
+class Done:
+    """The job succeeded: a file for each of its outputs, in their order."""
+
+    report: Report
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """There was nothing to do."""
+
+    report: Report
+    skip: Skip
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job failed; `error.retriable` says whether it may succeed later."""
+
+    report: Report
+    error: CutoutError
+
+
+Outcome: TypeAlias = Done | Skipped | Failed
 
 
 @dataclass(frozen=True)
@@ -104,3 +166,4 @@ class Invocation:
     request_id: str
     function_arn: str | None = None
     remaining_ms: Callable[[], float] = field(default=lambda: float("inf"))
+    cold_start: bool = False  # it is the first event of an environment that nothing had warmed at its start

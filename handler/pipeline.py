@@ -1,30 +1,30 @@
-"""The way of a picture: fetch → decode → predict → compose → encode → deliver. Each stage once, in this order.
+"""The way of a picture: fetch → decode → predict → cut, then for each output: place → paint → encode → deliver.
 
-Enters: a Job. Leaves: a Result, or an error of our tree. It must not know which event woke the function, nor what an
-answer looks like.
+Enters: a Job. Leaves: an Outcome, always: Done with a file for each output, Skipped, or Failed with an error of our
+tree. It must not know which event woke the function, nor what an answer looks like.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import traceback
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from handler import telemetry
-from handler.errors import CallerError, ConfigurationError, TimeTooShort
-from handler.job import Cutout, Inline, Invocation, Job, Result, S3Object, Skip
+from handler import deadline, telemetry
+from handler.errors import ConfigurationError, CutoutError, Skip, Unforeseen
+from handler.job import Done, Facts, Failed, File, Inline, Invocation, Job, Outcome, Output, Report, Skipped
 from handler.model.door import Model
-from handler.pixels.codec import MEDIA_TYPES, Limits, decode, encode, read_header
-from handler.pixels.cut import compose
-from handler.storage.objects import CUTOUT_OF, SEQUENCER, Fetched, Storage
+from handler.pixels.codec import MEDIA_TYPES, Limits, Picture, decode, encode, read_header
+from handler.pixels.cut import Subject, cut
+from handler.pixels.paint import paint, place
+from handler.storage.objects import Provenance, Storage
 
 if TYPE_CHECKING:
-    from handler.settings import Settings
+    import numpy as np
+    from numpy.typing import NDArray
 
-# What a stage is taken to need before this environment has measured it.
-UNMEASURED_LOAD_MS = 2_000.0
-UNMEASURED_PREDICT_MS = 1_000.0
-PER_MEGAPIXEL_MS = 300.0  # everything but the network, with a margin: 12 megapixels take about 2 s on two cores
+    from handler.settings import Settings
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self.model = Model(self.settings)
-        self.storage = Storage()
+        self.storage = Storage(output_owner=self.settings.output_bucket_owner)
         # One picture at a time: two would need twice the memory and be no faster. Matters under uvicorn alone.
         self._one_at_a_time = threading.Lock()
 
@@ -48,104 +48,117 @@ class Pipeline:
         if self.fault is not None:
             raise self.fault
 
-    def run(self, job: Job, invocation: Invocation) -> Result:
-        """Cut one picture out and report it.
+    def run(self, job: Job, invocation: Invocation) -> Outcome:
+        """Cut one picture out and report it. Never raises."""
+        outcome = self.cut_out(job, invocation)
+        telemetry.picture(outcome)
+        return outcome
 
-        Raises Skip, or a CutoutError of any kind: a CallerError where the job is at fault, else one worth a retry.
-        """
-        watch = telemetry.Stopwatch()
-        facts: dict[str, Any] = {
-            "origin": job.origin,
-            "source": _place(job.source),
-            "request_id": invocation.request_id,
-        }
+    def cut_out(self, job: Job, invocation: Invocation) -> Outcome:
+        """Take one picture through the stages, unreported. Never raises."""
+        passage = _Passage(self, job, invocation)
         try:
-            result = self.cut_out(job, invocation, watch, facts)
-        except Exception as error:
-            outcome = (
-                "skipped" if isinstance(error, Skip) else "refused" if isinstance(error, CallerError) else "failed"
+            self.check()
+            with self._one_at_a_time:
+                files = passage.go()
+        except Skip as skip:
+            return Skipped(passage.report(), skip)
+        except CutoutError as error:
+            _let_go(error)
+            return Failed(passage.report(), error)
+        except Exception as error:  # noqa: BLE001 - one job's surprise must not keep others from being worked on
+            telemetry.unforeseen(invocation.request_id)
+            _let_go(error)
+            return Failed(passage.report(), Unforeseen(invocation.request_id))
+        return Done(passage.report(), files)
+
+
+class _Passage:
+    """One job on its way through the stages, and what it learns as it goes: its report holds that wherever it ends."""
+
+    def __init__(self, pipeline: Pipeline, job: Job, invocation: Invocation) -> None:
+        self._pipeline = pipeline
+        self._job = job
+        self._invocation = invocation
+        self._watch = telemetry.Stopwatch()
+        self._facts = Facts(job.trigger, str(job.picture), invocation.request_id)
+        self._model_load_ms: float | None = None
+
+    def report(self) -> Report:
+        return Report(self._facts, dict(self._watch.stages_ms), self._model_load_ms)
+
+    def go(self) -> tuple[File, ...]:
+        deadline.require(self._invocation, deadline.expected_ms(self._pipeline.model, 1, 1))  # no picture takes less
+        data, provenance = self._fetch()
+        picture = self._decode(data)
+        del data
+        matte = self._predict(picture)
+        with self._watch.stage("cut"):
+            colours = any(output.rendering.channels == "rgba" for output in self._job.outputs)
+            subject = cut(picture, matte, colours=colours)
+        del picture, matte
+        files = tuple(self._make(subject, output, provenance) for output in self._job.outputs)
+        self._facts = replace(self._facts, output_bytes=sum(len(file.data) for file in files))
+        return files
+
+    def _fetch(self) -> tuple[bytes, Provenance]:
+        picture = self._job.picture
+        if isinstance(picture, Inline):
+            return picture.data, Provenance(etag="")
+        with self._watch.stage("fetch"):
+            return self._pipeline.storage.fetch(picture, self._pipeline.settings.max_input_bytes)
+
+    def _decode(self, data: bytes) -> Picture:
+        settings = self._pipeline.settings
+        with self._watch.stage("decode"):
+            header = read_header(data, Limits(settings.max_input_bytes, settings.max_input_megapixels))
+            self._facts = replace(
+                self._facts, input_bytes=len(data), input_width_px=header.width_px, input_height_px=header.height_px
             )
-            code = getattr(error, "code", type(error).__name__)
-            telemetry.picture(outcome, watch.stages_ms, {**facts, "code": code, "reason": str(error)})
-            raise
-        telemetry.picture("cut_out", watch.stages_ms, facts)
-        return result
-
-    def cut_out(self, job: Job, invocation: Invocation, watch: telemetry.Stopwatch, facts: dict[str, Any]) -> Result:
-        """Take one picture through the stages, unreported.
-
-        `watch` and `facts` fill up on the way, also where it fails.
-        """
-        self.check()
-        with self._one_at_a_time:
-            return self._stages(job, invocation, watch, facts)
-
-    def _stages(self, job: Job, invocation: Invocation, watch: telemetry.Stopwatch, facts: dict[str, Any]) -> Result:
-        self._require_time(invocation, 1, 1)  # whatever it is, it will take this long at least
-        fetched: Fetched | None = None
-        if isinstance(job.source, S3Object):
-            with watch.stage("fetch"):
-                fetched = self.storage.fetch(job.source, self.settings.max_input_bytes)
-            data = fetched.data
-        else:
-            data = job.source.data
-
-        with watch.stage("decode"):
-            header = read_header(data, Limits(self.settings.max_input_bytes, self.settings.max_input_megapixels))
-            facts |= {"input_bytes": len(data), "input_width_px": header.width_px, "input_height_px": header.height_px}
-            self._require_time(invocation, header.width_px, header.height_px)
-            picture = decode(header, job.rendering.max_megapixels)
-        facts |= {"format": picture.format, "width_px": picture.width_px, "height_px": picture.height_px}
-
-        was_loaded = self.model.loaded
-        with watch.stage("predict"):
-            matte = self.model.predict(picture.seen)
-        facts["model"] = self.model.name
-        if not was_loaded and self.model.load_ms is not None:
-            telemetry.duration(telemetry.MODEL_LOAD_MS, self.model.load_ms)
-
-        with watch.stage("compose"):
-            composition = compose(picture, matte, job.rendering)
-        with watch.stage("encode"):
-            encoded = encode(composition.pixels, composition.file_format)
-        self.proven = True
-        facts["output_bytes"] = len(encoded)
-        cutout = Cutout(
-            data=encoded,
-            media_type=MEDIA_TYPES[composition.file_format],
-            extension=composition.file_format,
-            width_px=picture.width_px,
-            height_px=picture.height_px,
-            foreground=composition.foreground,
+            needed_ms = deadline.expected_ms(self._pipeline.model, header.width_px, header.height_px)
+            deadline.require(self._invocation, needed_ms)
+            picture = decode(header, self._largest_megapixels())
+        self._facts = replace(
+            self._facts, format=picture.format, width_px=picture.width_px, height_px=picture.height_px
         )
+        return picture
 
-        if job.target is not None:
-            with watch.stage("deliver"):
-                self.storage.deliver(job.target, encoded, cutout.media_type, self._metadata(job.source, fetched))
-            facts["target"] = f"s3://{job.target.bucket}/{job.target.key}"
-        return Result(job, cutout, watch.stages_ms)
+    def _largest_megapixels(self) -> float | None:
+        """Give the size at which one look of the network serves every output; None: the picture's own."""
+        sizes = [output.rendering.max_megapixels for output in self._job.outputs]
+        return None if None in sizes else max(size for size in sizes if size is not None)
 
-    def _require_time(self, invocation: Invocation, width_px: int, height_px: int) -> None:
-        """Refuse what would be killed half-way: a timeout ends the whole warm process and answers nothing."""
-        load_ms = 0.0 if self.model.loaded else UNMEASURED_LOAD_MS
-        predict_ms = self.model.expected_predict_ms(width_px, height_px) or UNMEASURED_PREDICT_MS
-        needed_ms = load_ms + predict_ms + PER_MEGAPIXEL_MS * width_px * height_px / 1e6
-        remaining_ms = invocation.remaining_ms()
-        if remaining_ms < needed_ms:
-            raise TimeTooShort(
-                f"The picture would take about {needed_ms / 1e3:.1f} s; {max(0, remaining_ms) / 1e3:.1f} s are left. "
-                "Try again, send a smaller picture, or raise the function's timeout or memory."
-            )
+    def _predict(self, picture: Picture) -> NDArray[np.float32]:
+        model = self._pipeline.model
+        was_loaded = model.loaded
+        with self._watch.stage("predict"):
+            try:
+                matte = model.predict(picture.seen)
+            finally:
+                if model.loaded:
+                    self._facts = replace(self._facts, model=model.name)
+                    self._model_load_ms = None if was_loaded else model.load_ms
+        return matte
 
-    def _metadata(self, source: Inline | S3Object, fetched: Fetched | None) -> dict[str, str]:
-        """Say which upload a result was made from, and by what."""
-        metadata = {CUTOUT_OF: fetched.etag if fetched else "", "cutout-model": self.model.name}
-        if fetched and fetched.version_id:
-            metadata["cutout-of-version"] = fetched.version_id
-        if isinstance(source, S3Object) and source.sequencer:
-            metadata[SEQUENCER] = source.sequencer
-        return metadata
+    def _make(self, subject: Subject, output: Output, provenance: Provenance) -> File:
+        with self._watch.stage("paint"):
+            painting = paint(place(subject, output.rendering), output.rendering)
+        with self._watch.stage("encode"):
+            data = encode(painting.pixels, painting.file_format)
+        self._pipeline.proven = True  # whatever becomes of the delivery
+        height_px, width_px = painting.pixels.shape[:2]
+        file = File(data, painting.file_format, width_px, height_px, painting.foreground, output.destination)
+        if output.destination is not None:
+            with self._watch.stage("deliver"):
+                media_type, model = MEDIA_TYPES[file.file_format], self._pipeline.model.name
+                self._pipeline.storage.deliver(output.destination, data, media_type, provenance, model)
+            self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
+        return file
 
 
-def _place(source: Inline | S3Object) -> str:
-    return f"s3://{source.bucket}/{source.key}" if isinstance(source, S3Object) else "inline"
+def _let_go(error: BaseException) -> None:
+    """Free what the frames of a failed job still hold: a decoded picture would live as long as its error."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from handler.pipeline import Pipeline
 from handler.settings import Settings
-from handler.web import build
+from handler.web.application import build
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -6,57 +6,79 @@ what would do. It must not know what the settings are used for.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from handler.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# A vCPU a 1,769 MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+# One vCPU per 1,769 MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 MEMORY_MB_PER_VCPU = 1_769
 
-MODES = ("base", "fast", "base-nightly")
-RESIZES = ("static", "dynamic")
-SIZES = ("auto", "preview", "medium", "hd", "full", "50MP")
+Mode = Literal["base", "fast", "base-nightly"]
+Resize = Literal["static", "dynamic"]
+UploadFormat = Literal["png", "webp"]
+DefaultSize = Literal["auto", "preview", "medium", "hd", "full", "50MP"]
+
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+InitializationType = Literal["on-demand", "provisioned-concurrency", "snap-start", "lambda-managed-instances"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+RESIZES: tuple[Resize, ...] = get_args(Resize)
+UPLOAD_FORMATS: tuple[UploadFormat, ...] = get_args(UploadFormat)
+DEFAULT_SIZES: tuple[DefaultSize, ...] = get_args(DefaultSize)
+INITIALIZATION_TYPES: tuple[InitializationType, ...] = get_args(InitializationType)
 
 T = TypeVar("T")
+D = TypeVar("D")
 Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One field an environment variable, upper-cased, where its comment names no other."""
+    """Every setting. Its variable is the field's name in capitals; a comment names it where it is another."""
 
     model_dir: Path = Path("/opt/model")
-    inspirenet_mode: str | None = None  # None: whatever artefact MODEL_DIR holds
-    inspirenet_resize: str = "static"
+    inspirenet_mode: Mode | None = None  # None: whatever artefact MODEL_DIR holds
+    inspirenet_resize: Resize = "static"
     target_size: int | None = None  # px; None: the artefact's base size
     max_network_megapixels: float | None = None  # None: from the memory size
-    min_instances: int = 0
+    min_instances: int = 0  # for platforms other than Lambda, which says itself what an environment is started for
     output_bucket: str | None = None
+    output_bucket_owner: str | None = None  # the account that the output bucket has to belong to; None: any
     output_prefix: str = "cutouts/"
-    output_format: str = "png"  # of S3 results
-    default_size: str = "auto"  # of HTTP results: the picture's own size. remove.bg's default is "preview".
+    output_format: UploadFormat = "png"  # of uploads' cut-outs
+    default_size: DefaultSize = "auto"  # of HTTP results: the picture's own size. remove.bg's default is "preview".
     max_input_bytes: int = 50_000_000
     max_input_megapixels: float = 50.0
-    api_keys: tuple[str, ...] = ()
+    api_key_hashes: frozenset[str] | None = None  # API_KEYS; None: not set. Only the keys' SHA-256 is kept.
+    api_keys_secret_arn: str | None = None  # a Secrets Manager secret that holds such hashes
+    allowed_origins: tuple[str, ...] = ()  # of pages that may call, where no gateway answers for CORS
     warmup_hold_ms: int = 75  # how long a fanned-out ping keeps its environment busy; lambda-warmer's default
     threads: int = 1
     # What Lambda itself sets
-    function_name: str | None = field(default=None)  # AWS_LAMBDA_FUNCTION_NAME
-    function_version: str | None = field(default=None)  # AWS_LAMBDA_FUNCTION_VERSION
-    memory_mb: int | None = field(default=None)  # AWS_LAMBDA_FUNCTION_MEMORY_SIZE
-    initialization_type: str = "on-demand"  # AWS_LAMBDA_INITIALIZATION_TYPE
+    function_name: str | None = None  # AWS_LAMBDA_FUNCTION_NAME
+    memory_mb: int | None = None  # AWS_LAMBDA_FUNCTION_MEMORY_SIZE
+    initialization_type: InitializationType | None = None  # AWS_LAMBDA_INITIALIZATION_TYPE; None: not in Lambda
 
     @property
     def warms_at_start(self) -> bool:
-        """Whether init is the time to warm up: nobody waits for it then."""
-        return self.min_instances > 0 or self.initialization_type in {"provisioned-concurrency", "snap-start"}
+        """Whether start-up is the time to warm up: nobody waits for it then.
+
+        In Lambda the platform says what it starts an environment for. MIN_INSTANCES would warm on-demand environments,
+        too, whose init is ended after 10 s and then repeated while a caller waits:
+        https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
+        """
+        if self.initialization_type is not None:
+            return self.initialization_type in {"provisioned-concurrency", "snap-start"}
+        return self.min_instances > 0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -78,23 +100,26 @@ class Settings:
             min_instances=_read(env, "MIN_INSTANCES", _from_zero, cls.min_instances, "a whole number from 0"),
             output_bucket=env.get("OUTPUT_BUCKET"),
             output_prefix=given.get("OUTPUT_PREFIX", cls.output_prefix),  # empty is a value here: no prefix
-            output_format=_choice(env, "OUTPUT_FORMAT", ("png", "webp"), cls.output_format),
-            default_size=_choice(env, "DEFAULT_SIZE", SIZES, cls.default_size),
+            output_bucket_owner=_read(env, "OUTPUT_BUCKET_OWNER", _account, None, "an AWS account's 12 digits"),
+            output_format=_choice(env, "OUTPUT_FORMAT", UPLOAD_FORMATS, cls.output_format),
+            default_size=_choice(env, "DEFAULT_SIZE", DEFAULT_SIZES, cls.default_size),
             max_input_bytes=_read(
                 env, "MAX_INPUT_BYTES", _positive(int), cls.max_input_bytes, "a whole number of bytes above 0"
             ),
             max_input_megapixels=_read(
                 env, "MAX_INPUT_MEGAPIXELS", _positive(float), cls.max_input_megapixels, "a number above 0, such as 50"
             ),
-            api_keys=tuple(key.strip() for key in env.get("API_KEYS", "").split(",") if key.strip()),
+            api_key_hashes=_api_key_hashes(env),
+            api_keys_secret_arn=env.get("API_KEYS_SECRET_ARN"),
+            allowed_origins=_list(env, "ALLOWED_ORIGINS"),
             warmup_hold_ms=_read(
                 env, "WARMUP_HOLD_MS", _from_zero, cls.warmup_hold_ms, "a whole number of milliseconds from 0"
             ),
             threads=_read(env, "THREADS", _positive(int), _threads_for(memory_mb), "a whole number above 0"),
             function_name=env.get("AWS_LAMBDA_FUNCTION_NAME"),
-            function_version=env.get("AWS_LAMBDA_FUNCTION_VERSION"),
             memory_mb=memory_mb,
-            initialization_type=env.get("AWS_LAMBDA_INITIALIZATION_TYPE", cls.initialization_type),
+            # A kind that AWS adds later is one that this code need not warm up for.
+            initialization_type=_known(env, "AWS_LAMBDA_INITIALIZATION_TYPE", INITIALIZATION_TYPES, "on-demand"),
         )
 
 
@@ -104,9 +129,9 @@ def function_name() -> str:
 
 
 def _threads_for(memory_mb: int | None) -> int:
-    """One thread a vCPU of the memory's share, rounded up.
+    """Give one thread for each vCPU of the memory's share, rounded up.
 
-    os.cpu_count() shows the host's cores, more than the share; threads beyond it only take turns.
+    os.cpu_count() shows the host's cores, which are more than the share; threads beyond it only take turns.
     """
     visible = os.cpu_count() or 1
     return visible if memory_mb is None else max(1, min(visible, math.ceil(memory_mb / MEMORY_MB_PER_VCPU)))
@@ -121,12 +146,45 @@ def _read(env: Mapping[str, str], name: str, parse: Callable[[str], T], default:
         raise ConfigurationError(f"{name}={env[name]!r} makes no sense: give {what_would_do}.") from error
 
 
-def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default: T) -> str | T:
+def _choice(env: Mapping[str, str], name: str, choices: tuple[T, ...], default: D) -> T | D:
     if name not in env:
         return default
-    if env[name] not in choices:
-        raise ConfigurationError(f"{name}={env[name]!r} makes no sense: give one of {', '.join(choices)}.")
-    return env[name]
+    for choice in choices:
+        if choice == env[name]:
+            return choice
+    known = ", ".join(str(choice) for choice in choices)
+    raise ConfigurationError(f"{name}={env[name]!r} makes no sense: give one of {known}.")
+
+
+def _known(env: Mapping[str, str], name: str, choices: tuple[T, ...], otherwise: T) -> T | None:
+    if name not in env:
+        return None
+    return next((choice for choice in choices if choice == env[name]), otherwise)
+
+
+def _list(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in env.get(name, "").split(",") if entry.strip())
+
+
+def _api_key_hashes(env: Mapping[str, str]) -> frozenset[str] | None:
+    """Read API_KEYS, which outside Lambda is the short way: keys, or their hashes as the secret holds them."""
+    if "API_KEYS" not in env:
+        return None
+    hashes = frozenset(given_hash(entry) or hash_of(entry) for entry in _list(env, "API_KEYS"))
+    if not hashes:
+        raise ConfigurationError("API_KEYS holds no key, only separators: give keys separated by commas, or unset it.")
+    return hashes
+
+
+def hash_of(key: str) -> str:
+    """Give an API key's SHA-256 in hexadecimal."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def given_hash(entry: str) -> str | None:
+    """Read an entry `sha256:<64 hexadecimal digits>`, as keys are stored; None where it is none."""
+    found = re.fullmatch(r"sha256:([0-9a-fA-F]{64})", entry, re.ASCII)
+    return found[1].lower() if found else None
 
 
 def _positive(parse: Callable[[str], Number]) -> Callable[[str], Number]:
@@ -144,6 +202,12 @@ def _from_zero(text: str) -> int:
     if value < 0:
         raise ValueError(text)
     return value
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch(r"\d{12}", text, re.ASCII):
+        raise ValueError(text)
+    return text
 
 
 def _multiple_of_32(text: str) -> int:

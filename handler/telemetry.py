@@ -6,15 +6,21 @@ Names of metrics and log fields stand here alone; alarms, dashboards and queries
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from handler.errors import CallerError, CutoutError
+from handler.job import Done, Failed, Outcome, Skipped
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    from handler.warmup import Warmth
 
 NAMESPACE = "InspyrenetLambda"
 SERVICE = "background-removal"
@@ -33,10 +39,13 @@ STAGES_MS = {
     "fetch": "FetchTime",
     "decode": "DecodeTime",
     "predict": "PredictTime",
-    "compose": "ComposeTime",
+    "cut": "CutTime",
+    "paint": "PaintTime",
     "encode": "EncodeTime",
     "deliver": "DeliverTime",
 }
+
+UNFORESEEN = "failed unforeseen"  # the message of every exception that nobody foresaw
 
 logger = Logger(service=SERVICE, utc=True, serialize_stacktrace=False)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
@@ -57,14 +66,55 @@ def duration(name: str, milliseconds: float) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=round(milliseconds, 3))
 
 
-def picture(outcome: str, stages_ms: Mapping[str, float], facts: Mapping[str, Any]) -> None:
-    """Report one job: a line with its facts, and its metrics. `outcome` is a key of PICTURES."""
-    count(PICTURES[outcome])
-    for stage, milliseconds in stages_ms.items():
+def picture(outcome: Outcome) -> None:
+    """Report one job: a line with what was learned of it, and its metrics."""
+    report = outcome.report
+    facts = {name: value for name, value in dataclasses.asdict(report.facts).items() if value is not None}
+    times = {f"{stage}_ms": round(milliseconds, 1) for stage, milliseconds in report.stages_ms.items()}
+    for stage, milliseconds in report.stages_ms.items():
         duration(STAGES_MS[stage], milliseconds)
-    report = logger.error if outcome == "failed" else logger.warning if outcome == "refused" else logger.info
-    rounded = {f"{stage}_ms": round(milliseconds, 1) for stage, milliseconds in stages_ms.items()}
-    report("picture", extra={"outcome": outcome, **facts, **rounded})
+    if report.model_load_ms is not None:
+        duration(MODEL_LOAD_MS, report.model_load_ms)
+    match outcome:
+        case Done():
+            count(PICTURES["cut_out"])
+            logger.info("picture", extra={"outcome": "cut_out", **facts, **times})
+        case Skipped(skip=skip):
+            count(PICTURES["skipped"])
+            logger.info("picture", extra={"outcome": "skipped", "reason": str(skip), **facts, **times})
+        case Failed(error=error):
+            name = "refused" if isinstance(error, CallerError) else "failed"
+            count(PICTURES[name])
+            write = logger.warning if name == "refused" else logger.error
+            write("picture", extra={"outcome": name, "code": error.code, "reason": str(error), **facts, **times})
+
+
+def warmed(warmth: Warmth, request_id: str) -> None:
+    """Report one warm-up: a line, and the metric of its code."""
+    count(WARMUPS[warmth.status_code])
+    if warmth.load_time_s is not None:
+        duration(MODEL_LOAD_MS, warmth.load_time_s * 1e3)
+    logger.info(
+        "warm-up",
+        extra={
+            "status_code": warmth.status_code,
+            "detail": warmth.message,
+            "model_ready": warmth.model_ready,
+            "cold_start": warmth.cold_start,
+            "total_time_s": round(warmth.total_time_s, 3),
+            "request_id": request_id,
+        },
+    )
+
+
+def refused(error: CutoutError, request_id: str) -> None:
+    """Report an event that was refused as a whole."""
+    logger.warning("refused", extra={"code": error.code, "reason": str(error), "request_id": request_id})
+
+
+def unforeseen(request_id: str) -> None:
+    """Report the exception being handled, which nobody foresaw, with its traceback."""
+    logger.exception(UNFORESEEN, extra={"request_id": request_id})
 
 
 def flush() -> None:

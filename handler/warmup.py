@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from handler import telemetry
 from handler.errors import CutoutError, UnknownForeground
-from handler.job import Inline, Invocation, Job, Rendering
+from handler.job import Failed, Inline, Invocation, Job, Output, Rendering
 
 if TYPE_CHECKING:
     from handler.pipeline import Pipeline
@@ -35,10 +35,10 @@ class Warmth:
     total_time_s: float
     load_time_s: float | None  # None: it was loaded before, or could not be
     inference_time_s: float | None
-    cold_start: bool
+    cold_start: bool  # it was the environment's first event, and nothing had warmed it before
 
     @property
-    def status(self) -> str:
+    def status(self) -> Literal["success", "error"]:
         """`success` for 200, `error` for 206 and 500."""
         return "success" if self.status_code == 200 else "error"
 
@@ -75,50 +75,57 @@ def warm_up(pipeline: Pipeline, invocation: Invocation, width_px: int = DUMMY_PX
     Never raises: whatever goes wrong is in the code, the message and the log.
     """
     begun = time.perf_counter()
-    model = pipeline.model
-    cold = not model.loaded
-    load_s: float | None = None
-    inference_s: float | None = None
-    code: Literal[200, 206, 500] = 200
-    message = "Already warm."
-    if not pipeline.proven:
-        message = "Model loaded and one picture cut out."
-        try:
-            pipeline.check()
-            model.load()
-            if cold and model.load_ms is not None:
-                load_s = model.load_ms / 1e3
-                telemetry.duration(telemetry.MODEL_LOAD_MS, model.load_ms)
-                for note in model.notes:
-                    telemetry.logger.warning(note)
-            watch = telemetry.Stopwatch()
-            job = Job("warmup", Inline(dummy_picture(width_px, height_px)), Rendering(format="png"))
-            try:
-                pipeline.cut_out(job, invocation, watch, {})
-            except UnknownForeground:
-                if min(width_px, height_px) > 1:
-                    raise  # a subject was drawn, so a network that finds none is broken
-            finally:
-                inference_s = sum(watch.stages_ms.values()) / 1e3
-        except Exception as error:  # noqa: BLE001 - the contract: a warm-up never raises, it reports
-            code = 206 if model.loaded else 500
-            what = str(error) if isinstance(error, CutoutError) else f"{type(error).__name__}: {error}"
-            message = f"{'Test inference failed' if model.loaded else 'Model not ready'}: {what}"
-            telemetry.logger.exception("warm-up failed", extra={"status_code": code})
-    warmth = Warmth(code, message, model.loaded, time.perf_counter() - begun, load_s, inference_s, cold)
-    telemetry.count(telemetry.WARMUPS[code])
-    telemetry.logger.info(
-        "warm-up",
-        extra={
-            "status_code": code,
-            "detail": message,
-            "model_ready": model.loaded,
-            "cold_start": cold,
-            "total_time_s": round(warmth.total_time_s, 3),
-            "request_id": invocation.request_id,
-        },
+    found = _Found(200, "Already warm.") if pipeline.proven else _prove(pipeline, invocation, width_px, height_px)
+    warmth = Warmth(
+        status_code=found.status_code,
+        message=found.message,
+        model_ready=pipeline.model.loaded,
+        total_time_s=time.perf_counter() - begun,
+        load_time_s=found.load_time_s,
+        inference_time_s=found.inference_time_s,
+        cold_start=invocation.cold_start,
     )
+    telemetry.warmed(warmth, invocation.request_id)
     return warmth
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What loading and one test picture showed."""
+
+    status_code: Literal[200, 206, 500]
+    message: str
+    load_time_s: float | None = None
+    inference_time_s: float | None = None
+
+
+def _prove(pipeline: Pipeline, invocation: Invocation, width_px: int, height_px: int) -> _Found:
+    """Load the model where it is not, and take a test picture the whole way."""
+    model = pipeline.model
+    was_loaded = model.loaded
+    try:
+        pipeline.check()
+        loaded = model.load()
+        job = Job("warmup", Inline(dummy_picture(width_px, height_px)), (Output(Rendering(format="png")),))
+    except Exception as error:  # noqa: BLE001 - the contract: a warm-up never raises, it reports
+        return _Found(500, f"Model not ready: {_reported(error, 500)}")
+    load_time_s = None if was_loaded else loaded.load_ms / 1e3
+    if not was_loaded:
+        for note in loaded.notes:
+            telemetry.logger.warning(note)
+    outcome = pipeline.cut_out(job, invocation)
+    inference_time_s = sum(outcome.report.stages_ms.values()) / 1e3
+    # At one pixel a network may well see nothing; anywhere else a subject was drawn, and must be found.
+    tolerable = (UnknownForeground,) if min(width_px, height_px) == 1 else ()
+    if isinstance(outcome, Failed) and not isinstance(outcome.error, tolerable):
+        return _Found(206, f"Test inference failed: {_reported(outcome.error, 206)}", load_time_s, inference_time_s)
+    return _Found(200, "Model loaded and one picture cut out.", load_time_s, inference_time_s)
+
+
+def _reported(error: Exception, status_code: int) -> str:
+    """Log a failed warm-up with its traceback; give its sentence."""
+    telemetry.logger.error("warm-up failed", exc_info=error, extra={"status_code": status_code})
+    return str(error) if isinstance(error, CutoutError) else f"{type(error).__name__}: {error}"
 
 
 @functools.cache

@@ -75,7 +75,7 @@ class Function:
 
     @property
     def model(self) -> Any:
-        return self.module.environment.pipeline().model
+        return self.module.environment.pipeline.model
 
     def ask(
         self,

@@ -50,7 +50,7 @@ class Awaken(Protocol):
 def _lambda_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every test Lambda's variables and none of this machine's."""
     for name in os.environ:
-        if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT_", "API_", "WARMUP_")) or name in {
+        if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT_", "API_", "WARMUP_", "ALLOWED_")) or name in {
             *("MODEL_DIR", "TARGET_SIZE", "MIN_INSTANCES", "DEFAULT_SIZE", "THREADS"),
         }:
             monkeypatch.delenv(name)
@@ -113,9 +113,7 @@ def function(brightness: Path) -> Function:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODEL_DIR", str(brightness))
         patch.setenv("THREADS", "1")
-        module = _fresh_app()
-        module.environment.pipeline()  # reads the variables now
-    return Function(module)
+        return Function(_fresh_app())
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 from handler.errors import ConfigurationError
 from handler.settings import Settings
 
+HASH_OF_A = hashlib.sha256(b"a").hexdigest()
+HASH_OF_B = hashlib.sha256(b"b").hexdigest()
+
 NONSENSE = {
     "INSPIRENET_MODE": ["slow", "BASE", " "],
     "INSPIRENET_RESIZE": ["Dynamic", "both"],
@@ -23,6 +27,7 @@ NONSENSE = {
     "DEFAULT_SIZE": ["huge", "4K"],
     "MAX_INPUT_BYTES": ["0", "-1", "5MB", "1e6"],
     "MAX_INPUT_MEGAPIXELS": ["0", "-3", "nan", "inf", "fifty"],
+    "OUTPUT_BUCKET_OWNER": ["12345678901", "1234567890123", "me"],
     "WARMUP_HOLD_MS": ["-1", "75ms"],
     "THREADS": ["0", "-2", "all"],
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": ["lots"],
@@ -37,6 +42,7 @@ WHAT_WOULD_DO = {
     "DEFAULT_SIZE": "auto, preview",
     "MAX_INPUT_BYTES": "bytes above 0",
     "MAX_INPUT_MEGAPIXELS": "above 0",
+    "OUTPUT_BUCKET_OWNER": "12 digits",
     "WARMUP_HOLD_MS": "milliseconds from 0",
     "THREADS": "above 0",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "MB",
@@ -54,7 +60,14 @@ SENSE: dict[str, tuple[str, str, Any]] = {
     "DEFAULT_SIZE": ("50MP", "default_size", "50MP"),
     "MAX_INPUT_BYTES": ("5000000", "max_input_bytes", 5_000_000),
     "MAX_INPUT_MEGAPIXELS": ("24.5", "max_input_megapixels", 24.5),
-    "API_KEYS": ("a, b,,", "api_keys", ("a", "b")),
+    "API_KEYS": (f"a, sha256:{HASH_OF_B},,", "api_key_hashes", frozenset({HASH_OF_A, HASH_OF_B})),
+    "API_KEYS_SECRET_ARN": ("arn:aws:secretsmanager:x", "api_keys_secret_arn", "arn:aws:secretsmanager:x"),
+    "ALLOWED_ORIGINS": (
+        "https://a.example, https://b.example",
+        "allowed_origins",
+        ("https://a.example", "https://b.example"),
+    ),
+    "OUTPUT_BUCKET_OWNER": ("123456789012", "output_bucket_owner", "123456789012"),
     "WARMUP_HOLD_MS": ("0", "warmup_hold_ms", 0),
     "THREADS": (" 3 ", "threads", 3),
 }
@@ -101,6 +114,16 @@ def test_there_are_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -
     assert Settings.from_env({}).threads == 1
 
 
+@pytest.mark.parametrize("keys", [",", " , ,", ", "])
+def test_separators_alone_are_no_keys_and_open_nothing(keys: str) -> None:
+    with pytest.raises(ConfigurationError, match="API_KEYS holds no key"):
+        Settings.from_env({"API_KEYS": keys})
+
+
+def test_settings_hold_no_key() -> None:
+    assert "hush-hush" not in repr(Settings.from_env({"API_KEYS": "hush-hush"}))
+
+
 def test_the_process_environment_is_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TARGET_SIZE", "512")
     assert Settings.from_env().target_size == 512
@@ -116,6 +139,8 @@ def test_the_process_environment_is_what_is_read(monkeypatch: pytest.MonkeyPatch
         ({"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}, True),
         ({"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}, True),
         ({"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances"}, False),
+        ({"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "MIN_INSTANCES": "1"}, False),
+        ({"AWS_LAMBDA_INITIALIZATION_TYPE": "a-kind-to-come", "MIN_INSTANCES": "1"}, False),
     ],
     ids=str,
 )

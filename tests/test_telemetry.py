@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from tests.clients import Function
     from tests.conftest import Awaken, Buckets, Log, Metrics
 
-STAGES = {"decode", "predict", "compose", "encode"}
+STAGES = {"decode", "predict", "cut", "paint", "encode"}
 
 
 def test_a_request_leaves_one_line_with_its_facts(function: Function, picture: bytes, log: Log) -> None:
     asked = function.cut_out(picture, context=Context("request-31"))
     (line,) = log.of("picture")
-    assert {name: line[name] for name in ("outcome", "origin", "source", "request_id", "model", "format")} == {
+    assert {name: line[name] for name in ("outcome", "trigger", "picture", "request_id", "model", "format")} == {
         "outcome": "cut_out",
-        "origin": "http-api",
-        "source": "inline",
+        "trigger": "http-api",
+        "picture": "inline",
         "request_id": "request-31",
         "model": "brightness 1",
         "format": "PNG",
@@ -46,8 +46,8 @@ def test_an_upload_leaves_one_line_with_both_places(
     buckets.put("a.png", picture)
     awaken(MODEL_DIR=str(brightness), **buckets.environment())(events.upload(buckets.uploads, "a.png"))
     (line,) = log.of("picture")
-    assert (line["origin"], line["source"]) == ("s3", f"s3://{buckets.uploads}/a.png")
-    assert line["target"] == f"s3://{buckets.cutouts}/cutouts/a.png.png"
+    assert (line["trigger"], line["picture"]) == ("s3", f"s3://{buckets.uploads}/a.png")
+    assert line["destination"] == f"s3://{buckets.cutouts}/cutouts/a.png.png"
     assert {f"{stage}_ms" for stage in STAGES | {"fetch", "deliver"}} <= set(line)
 
 
@@ -86,11 +86,12 @@ def test_every_picture_is_counted_by_its_outcome(
         "ModelLoadTime",
         "DecodeTime",
         "PredictTime",
-        "ComposeTime",
+        "CutTime",
+        "PaintTime",
         "EncodeTime",
     }
     function.cut_out(picture)
-    assert set(metrics()) == {"PictureCutOut", "DecodeTime", "PredictTime", "ComposeTime", "EncodeTime"}
+    assert set(metrics()) == {"PictureCutOut", "DecodeTime", "PredictTime", "CutTime", "PaintTime", "EncodeTime"}
     function.cut_out(b"words")
     assert set(metrics()) == {"PictureRefused", "DecodeTime"}
     awaken(MODEL_DIR=str(failing)).cut_out(picture)

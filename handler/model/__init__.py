@@ -1,1 +1,1 @@
-"""What runs a network: one module a library, each imported only when an artefact's manifest asks for it."""
+"""The model behind one lazy door, and one module for each library that can run a network."""

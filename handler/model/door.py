@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -29,7 +30,8 @@ RESAMPLE = {"bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.L
 UNMEASURED_NETWORK_PX = 2 * 1280 * 1280
 # Python, libraries and a picture of 12 megapixels on its way.
 BESIDE_THE_NETWORK_BYTES = 600_000_000
-# Smaller would be no cut-out any more; a function with so little memory then fails by its limit, and honestly.
+# A matte of a smaller network input is too coarse to use. A function whose memory does not suffice for this one is
+# ended by Lambda for its memory, which its log names.
 LEAST_NETWORK_PX = 384 * 384
 
 
@@ -40,60 +42,70 @@ class Engine(Protocol):
         """Take (1, 3, h, w), give (h, w)."""
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """What an opened door has behind it."""
+
+    manifest: Manifest
+    policy: SizePolicy
+    engine: Engine
+    load_ms: float
+    notes: tuple[str, ...]  # settings that this artefact gives no meaning to
+
+
 class Model:
     """The door. Cheap to construct; `load` or the first `predict` opens it. Safe to share between threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._engine: Engine | None = None
-        self._manifest: Manifest | None = None
-        self._policy: SizePolicy | None = None
-        self.notes: tuple[str, ...] = ()  # settings that this artefact gives no meaning to
-        self.load_ms: float | None = None
+        self._loaded: Loaded | None = None
         self._ms_per_network_px: float | None = None
         self.last_network_ms: float | None = None  # of `predict`, without the resampling around the network
 
     @property
     def loaded(self) -> bool:
         """Whether the weights are in memory."""
-        return self._engine is not None
+        return self._loaded is not None
 
     @property
     def name(self) -> str:
         """The artefact's name and version; known once loaded."""
-        return f"{self._manifest.name} {self._manifest.version}" if self._manifest else "not loaded"
+        return f"{self._loaded.manifest.name} {self._loaded.manifest.version}" if self._loaded else "not loaded"
 
-    def load(self) -> None:
+    @property
+    def load_ms(self) -> float | None:
+        """What loading took; None before it."""
+        return self._loaded.load_ms if self._loaded else None
+
+    def load(self) -> Loaded:
         """Load the weights, unless they are loaded. A failed load leaves the door closed, so the next call tries again.
 
         Raises ModelError, or ConfigurationError where a setting contradicts the artefact.
         """
         with self._lock:
-            if self._engine is not None:
-                return
-            begun = time.perf_counter()
-            manifest = read_manifest(self._settings.model_dir)
-            self._policy, self.notes = _policy(manifest, self._settings)
-            self._engine = _open_engine(manifest, self._settings)
-            self._manifest = manifest
-            self.load_ms = (time.perf_counter() - begun) * 1e3
+            if self._loaded is None:
+                begun = time.perf_counter()
+                manifest = read_manifest(self._settings.model_dir)
+                policy, notes = _policy(manifest, self._settings)
+                engine = _open_engine(manifest, self._settings)
+                self._loaded = Loaded(manifest, policy, engine, (time.perf_counter() - begun) * 1e3, notes)
+            return self._loaded
 
     def predict(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Estimate the matte of an (H, W, 3) sRGB picture: float32 (H, W) in [0, 1].
 
         Raises ModelError.
         """
-        self.load()
+        loaded = self.load()
+        manifest = loaded.manifest
         begun = time.perf_counter()
-        engine, manifest, policy = self._engine, self._manifest, self._policy
-        assert engine is not None and manifest is not None and policy is not None  # noqa: S101, PT018 - for mypy: load() set them
         height_px, width_px = rgb.shape[:2]
-        size = network_size(width_px, height_px, policy)
+        size = network_size(width_px, height_px, loaded.policy)
         batch = to_batch(rgb, size, manifest)  # (1, 3, h, w)
         try:
             sent = time.perf_counter()
-            saliency = engine.infer(batch)  # (h, w)
+            saliency = loaded.engine.infer(batch)  # (h, w)
             self.last_network_ms = (time.perf_counter() - sent) * 1e3
         except Exception as error:
             raise ModelError(
@@ -107,9 +119,9 @@ class Model:
 
     def expected_predict_ms(self, width_px: int, height_px: int) -> float | None:
         """Say how long a picture's prediction should take here, by the best rate seen; None before the first."""
-        if self._ms_per_network_px is None or self._policy is None:
+        if self._ms_per_network_px is None or self._loaded is None:
             return None
-        network_width_px, network_height_px = network_size(width_px, height_px, self._policy)
+        network_width_px, network_height_px = network_size(width_px, height_px, self._loaded.policy)
         return self._ms_per_network_px * network_width_px * network_height_px
 
 
@@ -123,12 +135,12 @@ def to_batch(rgb: NDArray[np.uint8], size: tuple[int, int], manifest: Manifest) 
 
 
 def to_matte(saliency: NDArray[np.float32], size: tuple[int, int], manifest: Manifest) -> NDArray[np.float32]:
-    """Bring the network's (h, w) answer to [0, 1] and to the picture's `size` (width, height): (height, width)."""
+    """Bring the network's (h, w) output to [0, 1] and to the picture's `size` (width, height): (height, width)."""
     if not np.isfinite(saliency).all():
-        raise ModelError(f"{manifest.name} answered with values that are no numbers. Build the artefact again.")
+        raise ModelError(f"{manifest.name} gave values that are no numbers. Build the artefact again.")
     if manifest.output_normalise == "min-max":
         low, high = float(saliency.min()), float(saliency.max())
-        if high > low:  # a constant answer has nothing to stretch
+        if high > low:  # a constant output has nothing to stretch
             saliency = (saliency - low) / (high - low)
     saliency = np.clip(saliency, 0.0, 1.0)
     if manifest.output_resample == "bilinear-align-corners":

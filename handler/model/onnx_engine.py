@@ -47,8 +47,8 @@ class OnnxEngine:
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take (1, 3, h, w), give (h, w)."""
         run = _THREAD.submit(self._session.run, [self._output], {self._input: batch})
-        answer: NDArray[np.float32] = run.result()[0]  # (1, 1, h, w)
-        return answer.reshape(answer.shape[-2:])  # not squeeze: a side of 1 px stays a side
+        saliency: NDArray[np.float32] = run.result()[0]  # (1, 1, h, w)
+        return saliency.reshape(saliency.shape[-2:])  # not squeeze: a side of 1 px stays a side
 
 
 def _open(manifest: Manifest, threads: int) -> ort.InferenceSession:

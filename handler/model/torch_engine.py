@@ -26,7 +26,7 @@ class TorchEngine:
     """`transparent_background.Remover`'s model; its resizing, colours and formats are ours."""
 
     def __init__(self, manifest: Manifest, threads: int) -> None:
-        # Remover copies its configuration below this path, and HOME is not ours to write to: INCIDENT "also found".
+        # Remover copies its configuration below this path, and HOME is not ours to write to.
         os.environ.setdefault("TRANSPARENT_BACKGROUND_FILE_PATH", tempfile.gettempdir())
         os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or its import asks the internet for a newer version
         import torch  # noqa: PLC0415 - gigabytes, which nothing but this engine needs
@@ -49,7 +49,7 @@ class TorchEngine:
 def _without_pymatting() -> Iterator[None]:
     """Let Remover find no PyMatting, which it allows for: numba would compile it for 50 s at each cold start.
 
-    Only Remover's colours need it, and here compose.py estimates those.
+    Only Remover's colours need it, and here pixels/cut.py estimates those.
     """
     there = sys.modules.get("pymatting")
     sys.modules["pymatting"] = cast("Any", None)  # https://docs.python.org/3/reference/import.html#the-module-cache

@@ -1,112 +1,117 @@
-"""S3, and the one place where botocore's and urllib3's errors end.
+"""Objects in S3: uploads are read, and files are written beside what they were made from.
 
-Enters: an S3Object to read, or bytes and an S3Target to write. Leaves: bytes with what S3 says of them, or an error
-of our tree: a missing object is the caller's fault, refused access the operator's, throttling and timeouts the
-dependency's.
+Enters: an S3Object to read, or bytes and an S3Destination to write. Leaves: bytes with their Provenance, or an error of
+our tree.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handler.errors import (
-    AccessDenied,
-    CallerError,
-    ConfigurationError,
-    CutoutError,
-    DependencyError,
-    FileTooLarge,
-    InvalidKey,
-    ObjectNotFound,
-)
-from handler.job import S3Object, S3Target, Skip
+from handler.errors import AccessDenied, FileTooLarge, InvalidKey, ObjectNotFound, Skip
+from handler.storage.s3 import errors_of, make_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef, PutObjectRequestTypeDef
+
+    from handler.job import S3Destination, S3Object
 
 # User metadata of everything this function writes; by the first it knows its own output again.
 CUTOUT_OF = "cutout-of-etag"
+CUTOUT_OF_VERSION = "cutout-of-version"
 SEQUENCER = "cutout-of-sequencer"
+MODEL = "cutout-model"
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1_024
 
-NOT_FOUND = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "NotFound", "404", "MethodNotAllowed", "405"})
-DENIED = frozenset({"AccessDenied", "Forbidden", "403", "AllAccessDisabled", "KMS.AccessDeniedException"})
-
 
 @dataclass(frozen=True)
-class Fetched:
-    """An object's bytes and what identifies them."""
+class Provenance:
+    """Which upload a file is made from."""
 
-    data: bytes = field(repr=False)
     etag: str
-    version_id: str | None
+    version_id: str | None = None
+    sequencer: str | None = None
+
+    def metadata(self) -> dict[str, str]:
+        """Give it as an object's user metadata."""
+        named = {CUTOUT_OF: self.etag, CUTOUT_OF_VERSION: self.version_id, SEQUENCER: self.sequencer}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 class Storage:
     """S3 behind a client that is made with the first object and renewed after a snapshot is restored."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, output_owner: str | None = None) -> None:
+        """Expect the output bucket to belong to the account `output_owner`: a known name could be another's by now."""
+        self._output_owner = output_owner
         self._client: S3Client | None = None
 
     def forget_connections(self) -> None:
         """Drop the client: its connections do not survive a snapshot."""
         self._client = None
 
-    def fetch(self, source: S3Object, max_bytes: int) -> Fetched:
+    def fetch(self, upload: S3Object, max_bytes: int) -> tuple[bytes, Provenance]:
         """Read an object, of the event's version where it names one.
 
         Raises Skip where this function wrote it, ObjectNotFound, AccessDenied, FileTooLarge (unread), DependencyError.
         """
-        wanted: GetObjectRequestTypeDef = {"Bucket": source.bucket, "Key": source.key}
-        if source.version_id:
-            wanted["VersionId"] = source.version_id
-        with _errors_of(f"s3://{source.bucket}/{source.key}"):
-            answer = self._s3().get_object(**wanted)
-            body = answer["Body"]
+        wanted: GetObjectRequestTypeDef = {"Bucket": upload.bucket, "Key": upload.key}
+        if upload.version_id:
+            wanted["VersionId"] = upload.version_id
+        with errors_of(str(upload)):
+            found = self._s3().get_object(**wanted)
+            body = found["Body"]
             try:
-                if CUTOUT_OF in answer["Metadata"]:
+                if CUTOUT_OF in found["Metadata"]:
                     raise Skip("It is a cut-out that this function wrote itself.")
-                if answer["ContentLength"] > max_bytes:
+                if found["ContentLength"] > max_bytes:
                     raise FileTooLarge(
-                        f"s3://{source.bucket}/{source.key} has {answer['ContentLength']:,} bytes; the limit is "
-                        f"{max_bytes:,}. Upload a smaller file, or raise MAX_INPUT_BYTES."
+                        f"{upload} has {found['ContentLength']:,} bytes; the limit is {max_bytes:,}. Upload a smaller "
+                        "file, or raise MAX_INPUT_BYTES."
                     )
                 data = body.read()
             finally:
                 body.close()
-        return Fetched(data, answer["ETag"].strip('"'), answer.get("VersionId"))
+        return data, Provenance(found["ETag"].strip('"'), found.get("VersionId"), upload.sequencer)
 
-    def deliver(self, target: S3Target, data: bytes, media_type: str, metadata: Mapping[str, str]) -> None:
-        """Write a result, unless one of a later upload to the same key is there already.
+    def deliver(
+        self, destination: S3Destination, data: bytes, media_type: str, provenance: Provenance, model: str
+    ) -> None:
+        """Write a file, unless one of a later upload to the same key is there already.
 
         Raises Skip, InvalidKey, AccessDenied, ConfigurationError (no such bucket), DependencyError.
         """
-        if len(target.key.encode()) > MAX_KEY_BYTES:
+        if len(destination.key.encode()) > MAX_KEY_BYTES:
             raise InvalidKey(
-                f"The result's key would have {len(target.key.encode()):,} bytes and S3 allows {MAX_KEY_BYTES:,}. "
+                f"The result's key would have {len(destination.key.encode()):,} bytes and S3 allows {MAX_KEY_BYTES:,}. "
                 "Use a shorter key or OUTPUT_PREFIX."
             )
-        self._refuse_to_overwrite_newer(target, metadata.get(SEQUENCER))
-        with _errors_of(f"s3://{target.bucket}/{target.key}", writing=True):
-            self._s3().put_object(
-                Bucket=target.bucket, Key=target.key, Body=data, ContentType=media_type, Metadata=dict(metadata)
-            )
+        if provenance.sequencer is not None:
+            self._refuse_to_overwrite_newer(destination, provenance.sequencer)
+        written: PutObjectRequestTypeDef = {
+            "Bucket": destination.bucket,
+            "Key": destination.key,
+            "Body": data,
+            "ContentType": media_type,
+            "Metadata": {**provenance.metadata(), MODEL: model},
+        }
+        if self._output_owner:
+            written["ExpectedBucketOwner"] = self._output_owner
+        with errors_of(str(destination), writing=True):
+            self._s3().put_object(**written)
 
-    def _refuse_to_overwrite_newer(self, target: S3Target, sequencer: str | None) -> None:
+    def _refuse_to_overwrite_newer(self, destination: S3Destination, sequencer: str) -> None:
         """Notifications arrive out of order; a late one must not replace the cut-out of a newer upload."""
-        if sequencer is None:
-            return
+        wanted: HeadObjectRequestTypeDef = {"Bucket": destination.bucket, "Key": destination.key}
+        if self._output_owner:
+            wanted["ExpectedBucketOwner"] = self._output_owner
         try:
-            with _errors_of(f"s3://{target.bucket}/{target.key}"):
-                there = self._s3().head_object(Bucket=target.bucket, Key=target.key)["Metadata"].get(SEQUENCER)
+            with errors_of(str(destination)):
+                there = self._s3().head_object(**wanted)["Metadata"].get(SEQUENCER)
         except (ObjectNotFound, AccessDenied):  # without s3:ListBucket a missing object looks like a refused one
             return
         if there is not None and is_later(there, sequencer):
@@ -114,15 +119,7 @@ class Storage:
 
     def _s3(self) -> S3Client:
         if self._client is None:
-            import boto3  # noqa: PLC0415 - 200 ms that a request without S3 need not pay
-            from botocore.config import Config  # noqa: PLC0415
-
-            self._client = boto3.client(
-                "s3",
-                config=Config(
-                    connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
-                ),
-            )
+            self._client = make_client()
         return self._client
 
 
@@ -133,40 +130,3 @@ def is_later(sequencer: str, than: str) -> bool:
     """
     width = max(len(sequencer), len(than))
     return sequencer.upper().ljust(width, "0") > than.upper().ljust(width, "0")
-
-
-@contextmanager
-def _errors_of(place: str, *, writing: bool = False) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError  # noqa: PLC0415 - costs as much as boto3
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - botocore has it by now
-
-    try:
-        yield
-    except ClientError as error:
-        raise _named(error, place, writing=writing) from error
-    except ParamValidationError as error:  # a name that S3 could not have sent: refused before any request
-        kind = ConfigurationError if writing else CallerError
-        raise kind(f"{place} is no place in S3: {' '.join(str(error).split())}") from error
-    except (
-        BotoCoreError,
-        HTTPError,
-    ) as error:  # the latter from a body that breaks off in a way botocore does not wrap
-        raise DependencyError(f"{place} could not be reached: {type(error).__name__}: {error}") from error
-
-
-def _named(error: ClientError, place: str, *, writing: bool) -> CutoutError:
-    code = error.response["Error"]["Code"]
-    if code in NOT_FOUND:
-        if writing:
-            return ConfigurationError(f"{place} cannot be written, there is no such bucket: mend OUTPUT_BUCKET.")
-        return ObjectNotFound(f"{place} does not exist ({code}); it may have been deleted since the event was sent.")
-    if code in DENIED:
-        if writing:
-            return AccessDenied(f"S3 refuses to write {place} ({code}): the function's role needs s3:PutObject.")
-        return AccessDenied(
-            f"S3 refuses to read {place} ({code}): the function's role needs s3:GetObject, and s3:ListBucket to tell "
-            "a missing object from a refused one."
-        )
-    if code == "InvalidObjectState":
-        return CallerError(f"{place} is archived: restore it from its storage class first.")
-    return DependencyError(f"S3 failed on {place}: {code}: {error.response['Error'].get('Message', '')}")

@@ -9,16 +9,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from handler.errors import CutoutError, MalformedEvent, ResultTooLarge, error_document
 from handler.telemetry import logger
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
+    from handler.environment import Environment
     from handler.job import Invocation
-    from handler.pipeline import Pipeline
 
 Sender = Literal["rest", "http-api", "function-url", "alb"]
 
@@ -33,69 +32,95 @@ MAX_ANSWER_BYTES: dict[Sender, int] = {
 # The gateways answer 504 then, while the function would run on:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 CALLER_WAITS_MS: dict[Sender, float] = {"rest": 29_000.0, "http-api": 30_000.0}
+# No invocation is older (Lambda's longest timeout), so an event that is was saved and sent again by hand.
+REPLAYED_AFTER_MS = 900_000.0
 
 
-class Http:
-    """The source of requests."""
+def match(event: Any) -> HttpCall | None:  # noqa: ANN401 - anything that JSON holds
+    """Match a request by the context that its sender adds."""
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    if not isinstance(context, dict):
+        return None
+    # API Gateway asks authorizers with events that look like requests, and WebSocket APIs send some that do:
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
+    if "methodArn" in event or "routeArn" in event or "connectionId" in context:
+        return None
+    sender = _sender(event, context)
+    if sender is None:
+        return None
+    return HttpCall(
+        sender=sender,
+        event=event,
+        stage_prefix=_stage_prefix(event, context),
+        requested_at_ms=_epoch_ms(context),
+        wants_multiple_headers=sender == "alb" and "multiValueHeaders" in event,
+    )
 
-    def __init__(self) -> None:
-        self._app: Starlette | None = None
 
-    def matches(self, event: Any) -> bool:  # noqa: ANN401 - anything that JSON holds
-        """Recognise a request by the context that its sender adds."""
-        return _sender(event) is not None
+@dataclass(frozen=True)
+class HttpCall:
+    """One request; Mangum reads its parts out of the event."""
 
-    def answer(self, event: Any, invocation: Invocation, pipeline: Pipeline) -> dict[str, Any]:  # noqa: ANN401
+    sender: Sender
+    event: dict[str, Any] = field(repr=False)
+    stage_prefix: str
+    requested_at_ms: float | None  # since the epoch, by the gateway's clock
+    wants_multiple_headers: bool  # an ALB wants the form back that it sent
+
+    def answer(self, invocation: Invocation, environment: Environment) -> dict[str, Any]:
         """Run the request through the application. Raises MalformedEvent or ResultTooLarge."""
         from mangum import Mangum  # noqa: PLC0415 - with Starlette a quarter of a second that no ping or upload need pay
         from mangum.protocols import HTTPCycle  # noqa: PLC0415
 
-        sender = _sender(event)
-        assert sender is not None  # noqa: S101 - for mypy: matches() said so
-        if self._app is None:
-            from handler.web import build  # noqa: PLC0415
-
-            self._app = build(pipeline)
+        application = environment.application()
         try:
-            adapter = Mangum(self._app, lifespan="off", api_gateway_base_path=_stage_prefix(event))
-            request = adapter.infer(event, None)  # type: ignore[arg-type]  # no adapter of ours reads the context
+            adapter = Mangum(application, lifespan="off", api_gateway_base_path=self.stage_prefix)
+            request = adapter.infer(self.event, None)  # type: ignore[arg-type]  # no adapter of ours reads the context
             scope, body = request.scope, request.body
         except Exception as error:
             raise MalformedEvent(
-                f"The {sender} event is not as AWS documents it ({type(error).__name__}: {error})."
+                f"The {self.sender} event is not as AWS documents it ({type(error).__name__}: {error})."
             ) from error
-        scope["origin"] = sender
-        scope["invocation"] = _within_the_callers_patience(invocation, sender)
-        answer: dict[str, Any] = request(HTTPCycle(scope, body)(self._app))
-        size_bytes = len(json.dumps(answer))
-        if size_bytes > MAX_ANSWER_BYTES[sender]:
+        scope["trigger"] = self.sender
+        scope["invocation"] = self._within_the_callers_patience(invocation)
+        response: dict[str, Any] = request(HTTPCycle(scope, body)(application))
+        size_bytes = len(json.dumps(response))
+        if size_bytes > MAX_ANSWER_BYTES[self.sender]:
             logger.warning("answer too large", extra={"size_bytes": size_bytes, "request_id": invocation.request_id})
             raise ResultTooLarge(
-                f"The answer would have {size_bytes:,} bytes, its picture in base64, and {sender} carries "
-                f"{MAX_ANSWER_BYTES[sender]:,}. Ask for format=webp or a smaller size, such as size=hd, "
+                f"The answer would have {size_bytes:,} bytes, its picture in base64, and {self.sender} carries "
+                f"{MAX_ANSWER_BYTES[self.sender]:,}. Ask for format=webp or a smaller size, such as size=hd, "
                 "or upload the picture to the input bucket instead."
             )
-        return answer
+        return response
 
-    def refuse(self, event: Any, error: CutoutError, invocation: Invocation) -> dict[str, Any]:  # noqa: ANN401
+    def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:
         """Answer the error document that the contract's clients read."""
         headers = {"content-type": "application/json", "x-request-id": invocation.request_id, **error.headers}
-        answer: dict[str, Any] = {
+        response: dict[str, Any] = {
             "statusCode": error.status,
-            "headers": headers,
             "body": json.dumps(error_document(error)),
             "isBase64Encoded": False,
         }
-        if "multiValueHeaders" in event and _sender(event) == "alb":
-            del answer["headers"]  # an ALB wants the form back that it sent
-            answer["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
-        return answer
+        if self.wants_multiple_headers:
+            return {**response, "multiValueHeaders": {name: [value] for name, value in headers.items()}}
+        return {**response, "headers": headers}
+
+    def _within_the_callers_patience(self, invocation: Invocation) -> Invocation:
+        """Count a gateway's seconds from the request's arrival there: a cold start spends many before any code runs."""
+        if self.sender not in CALLER_WAITS_MS:
+            return invocation
+        waited_ms = 0.0 if self.requested_at_ms is None else max(0.0, time.time() * 1e3 - self.requested_at_ms)
+        if waited_ms > REPLAYED_AFTER_MS:
+            waited_ms = 0.0
+        deadline = time.monotonic() + (CALLER_WAITS_MS[self.sender] - waited_ms) / 1e3
+        return dataclasses.replace(
+            invocation,
+            remaining_ms=lambda: min(invocation.remaining_ms(), (deadline - time.monotonic()) * 1e3),
+        )
 
 
-def _sender(event: Any) -> Sender | None:  # noqa: ANN401 - anything that JSON holds
-    context = event.get("requestContext") if isinstance(event, dict) else None
-    if not isinstance(context, dict):
-        return None
+def _sender(event: dict[str, Any], context: dict[str, Any]) -> Sender | None:
     if "elb" in context:
         return "alb"
     if event.get("version") == "2.0" and isinstance(context.get("http"), dict):
@@ -103,23 +128,18 @@ def _sender(event: Any) -> Sender | None:  # noqa: ANN401 - anything that JSON h
     return "rest" if "httpMethod" in event else None
 
 
-def _stage_prefix(event: dict[str, Any]) -> str:
+def _stage_prefix(event: dict[str, Any], context: dict[str, Any]) -> str:
     """Give the path's first part where an HTTP API puts its stage's name there; routes do not know stages.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-stages.html
     """
-    stage = event["requestContext"].get("stage")
+    stage = context.get("stage")
     path = event.get("rawPath")
     if stage and stage != "$default" and isinstance(path, str) and f"{path}/".startswith(f"/{stage}/"):
         return f"/{stage}"
     return "/"
 
 
-def _within_the_callers_patience(invocation: Invocation, sender: Sender) -> Invocation:
-    if sender not in CALLER_WAITS_MS:
-        return invocation
-    deadline = time.monotonic() + CALLER_WAITS_MS[sender] / 1e3
-    return dataclasses.replace(
-        invocation,
-        remaining_ms=lambda: min(invocation.remaining_ms(), (deadline - time.monotonic()) * 1e3),
-    )
+def _epoch_ms(context: dict[str, Any]) -> float | None:
+    epoch_ms = context.get("timeEpoch", context.get("requestTimeEpoch"))  # HTTP API's name, REST API's
+    return float(epoch_ms) if isinstance(epoch_ms, int | float) and not isinstance(epoch_ms, bool) else None

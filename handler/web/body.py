@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Message, Receive
 
-PICTURE, PICTURE_B64 = "image_file", "image_file_b64"
+PICTURE, PICTURE_B64, PICTURE_URL = "image_file", "image_file_b64", "image_url"
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Body:
         """Give the one picture. Raises MissingSource, MultipleSources, UnreadableImage or InvalidParameter."""
         encoded = self.fields.get(PICTURE_B64)
         raw = self.files.get(PICTURE)
-        if "image_url" in self.fields:
-            raise InvalidParameter("image_url", "Pictures are not fetched from URLs here: send image_file instead.")
+        if PICTURE_URL in self.fields:
+            raise InvalidParameter(PICTURE_URL, "Pictures are not fetched from URLs here: send image_file instead.")
         if encoded is not None and raw is not None:
             raise MultipleSources(f"{PICTURE} and {PICTURE_B64} are both given: send one of them.")
         if raw is not None:
@@ -49,22 +49,28 @@ class Body:
         return _decode_base64(encoded)
 
 
-async def read_body(request: Request, max_bytes: int) -> Body:
-    """Read and parse a body of up to `max_bytes` of picture. Raises FileTooLarge or another CallerError."""
+async def read_body(request: Request, max_bytes: int, names: frozenset[str]) -> Body:
+    """Read and parse a body of up to `max_bytes` of picture; fields of other names than `names` are ignored.
+
+    Raises FileTooLarge or another CallerError.
+    """
     request = Request(request.scope, _limited(request.receive, max_bytes))
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return await _read_multipart(request)
+        body = await _read_multipart(request)
+        fields = {name: value for name, value in body.fields.items() if name in names}
+        return Body(fields, {name: data for name, data in body.files.items() if name in names})
     data = await request.body()
     if kind == "application/x-www-form-urlencoded":
         try:
             pairs = dict(parse_qsl(data.decode(), max_num_fields=100))
         except ValueError as error:
             raise CallerError("The body is not form-encoded text.") from error
-        return Body(pairs, {})  # parse_qsl has dropped what is empty
+        fields = {name: value for name, value in pairs.items() if name in names}
+        return Body(fields, {})  # parse_qsl has dropped what is empty
     if kind == "application/json":
-        return Body(_json_fields(data), {})
-    query = {name: value for name, value in request.query_params.items() if value}
+        return Body(_json_fields(data, names), {})
+    query = {name: value for name, value in request.query_params.items() if value and name in names}
     return Body(query, {PICTURE: data} if data else {})
 
 
@@ -101,7 +107,7 @@ def _limited(receive: Receive, max_bytes: int) -> Receive:
     return limited
 
 
-def _json_fields(data: bytes) -> dict[str, str]:
+def _json_fields(data: bytes, names: frozenset[str]) -> dict[str, str]:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -109,7 +115,8 @@ def _json_fields(data: bytes) -> dict[str, str]:
     if not isinstance(document, dict):
         raise CallerError(f"The JSON body is a {type(document).__name__}; an object of parameters is needed.")
     fields = {}
-    for name, value in document.items():
+    for name in names & document.keys():
+        value = document[name]
         if isinstance(value, bool):
             fields[name] = "true" if value else "false"
         elif isinstance(value, str | int | float):

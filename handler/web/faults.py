@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from handler.errors import CutoutError, Unforeseen, error_document
+from handler import telemetry
+from handler.errors import CallerError, CutoutError, MethodNotAllowed, RouteNotFound, Unforeseen, error_document
 from handler.job import Invocation
-from handler.telemetry import logger
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -28,13 +28,16 @@ def cutout_error(request: Request, error: Exception) -> Response:  # noqa: ARG00
 def http_error(request: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: an unknown path, a wrong method, a form that is none."""
     assert isinstance(error, HTTPException)  # noqa: S101 - for mypy: registered for this class alone
-    detail = {
-        404: f"There is nothing at {request.url.path}. POST /v1.0/removebg cuts out a picture.",
-        405: f"{request.url.path} does not take {request.method}.",
-    }.get(error.status_code, error.detail)
-    title = {404: "Not found", 405: "Method not allowed"}.get(error.status_code, "Invalid request")
-    document = {"errors": [{"title": title, "code": title.lower().replace(" ", "_"), "detail": detail}]}
-    return JSONResponse(document, error.status_code, error.headers)
+    path, method = request.url.path, request.method
+    refusal: CallerError
+    match error.status_code:
+        case 404:
+            refusal = RouteNotFound(f"There is nothing at {path}. POST /v1.0/removebg cuts out a picture.")
+        case 405:
+            refusal = MethodNotAllowed(f"{path} does not take {method}.")
+        case _:
+            refusal = CallerError(error.detail)
+    return JSONResponse(error_document(refusal), error.status_code, error.headers)
 
 
 class Faults:
@@ -50,6 +53,6 @@ class Faults:
         except Exception:  # noqa: BLE001 - the catch-all of the HTTP side; app.py's would answer in no HTTP form
             invocation = scope.get("invocation")
             request_id = invocation.request_id if isinstance(invocation, Invocation) else "unknown"
-            logger.exception("request failed unforeseen", extra={"request_id": request_id})
+            telemetry.unforeseen(request_id)
             error = Unforeseen(request_id)
             await JSONResponse(error_document(error), error.status)(scope, receive, send)

@@ -15,9 +15,12 @@ from PIL import ImageColor
 
 from handler.errors import InvalidParameter
 from handler.job import Rendering, Rgba
+from handler.web.body import PICTURE, PICTURE_B64, PICTURE_URL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
+
+    from handler.settings import DefaultSize
 
 # Megapixels of the result; None: the picture's own size.
 SIZES: dict[str, float | None] = {
@@ -98,11 +101,20 @@ NOT_YET: dict[str, tuple[str, ...]] = {
 }
 
 
-def rendering_of(fields: Mapping[str, str], default_size: str) -> Rendering:
-    """Read every parameter of a request.
+# Every name that means something; what a client sends besides is ignored, as the contract's service does.
+NAMES = frozenset({PICTURE, PICTURE_B64, PICTURE_URL, *READERS, *NOT_YET})
+
+
+def rendering_of(fields: Mapping[str, str], default_size: DefaultSize, files: Collection[str] = ()) -> Rendering:
+    """Read every parameter of a request; `files` are the names of those that came as files.
 
     Raises InvalidParameter for the first that makes no sense or is not offered.
     """
+    for name in files:
+        if name in NOT_YET:
+            raise InvalidParameter(name, f"{name} came as a file, and is not offered by this endpoint: leave it out.")
+        if name != PICTURE:
+            raise InvalidParameter(name, f"{name} came as a file; a text is needed.")
     members: dict[str, Any] = {"max_megapixels": SIZES[default_size.lower()]}
     for name, (read, member) in READERS.items():
         if name in fields:

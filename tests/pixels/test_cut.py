@@ -10,13 +10,20 @@ import pytest
 from handler.errors import UnknownForeground
 from handler.job import Box, Rendering
 from handler.pixels.codec import Picture
-from handler.pixels.cut import SUBJECT_ALPHA, compose
+from handler.pixels.cut import SUBJECT_ALPHA, cut
+from handler.pixels.paint import Painting, paint, place
 from tests.pictures import scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 96, 64
+
+
+def compose(picture: Picture, matte: NDArray[np.float32], rendering: Rendering) -> Painting:
+    """Take a picture through the stages between the network and the encoder."""
+    subject = cut(picture, matte, colours=rendering.channels == "rgba")
+    return paint(place(subject, rendering), rendering)
 
 
 def picture(alpha: NDArray[np.uint8] | None = None) -> Picture:

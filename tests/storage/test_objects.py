@@ -10,10 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import Timeout
 
-from handler.errors import AccessDenied, CallerError, ConfigurationError, DependencyError, InvalidKey, ObjectNotFound
-from handler.job import S3Object, S3Target, Skip
-from handler.storage.objects import CUTOUT_OF, SEQUENCER, Storage, is_later
-from handler.triggers.uploads.run import Redelivery
+from handler.errors import (
+    AccessDenied,
+    CallerError,
+    ConfigurationError,
+    DependencyError,
+    InvalidKey,
+    ObjectNotFound,
+    Redelivery,
+    Skip,
+)
+from handler.job import S3Destination, S3Object
+from handler.storage.objects import Provenance, Storage, is_later
 from local import events
 from tests.hostile import NEVER, Answer, hostile, s3_error
 
@@ -22,8 +30,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Awaken, Buckets
 
-SOURCE = S3Object("bucket", "key.png")
-TARGET = S3Target("bucket", "cutouts/key.png.png")
+UPLOAD = S3Object("bucket", "key.png")
+DESTINATION = S3Destination("bucket", "cutouts/key.png.png")
 LIMIT = 1_000_000
 
 
@@ -61,7 +69,7 @@ def test_reading_names_whose_fault_it_is(
     with hostile(answer) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
         with pytest.raises(error, match=r"s3://bucket/key\.png") as raised:
-            Storage().fetch(SOURCE, LIMIT)
+            Storage().fetch(UPLOAD, LIMIT)
     assert type(raised.value) is error
     assert raised.value.__cause__ is not None
 
@@ -82,7 +90,7 @@ def test_writing_names_whose_fault_it_is(
     with hostile(answer) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
         with pytest.raises(error, match=r"s3://bucket/cutouts/key\.png\.png"):
-            Storage().deliver(TARGET, b"data", "image/png", {CUTOUT_OF: "e"})
+            Storage().deliver(DESTINATION, b"data", "image/png", Provenance("e"), "model 1")
 
 
 def test_a_bucket_name_that_s3_could_not_have_sent_is_not_retried() -> None:
@@ -92,7 +100,7 @@ def test_a_bucket_name_that_s3_could_not_have_sent_is_not_retried() -> None:
 
 def test_an_output_bucket_that_cannot_exist_is_the_operators_to_mend() -> None:
     with pytest.raises(ConfigurationError, match="no place in S3"):
-        Storage().deliver(S3Target("no bucket/at all", "key.png"), b"", "image/png", {})
+        Storage().deliver(S3Destination("no bucket/at all", "key.png"), b"", "image/png", Provenance("e"), "model 1")
 
 
 def test_a_server_that_is_not_there_is_a_dependencys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,14 +108,14 @@ def test_a_server_that_is_not_there_is_a_dependencys_fault(monkeypatch: pytest.M
         gone = server.url
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", gone)
     with pytest.raises(DependencyError, match="could not be reached"):
-        Storage().fetch(SOURCE, LIMIT)
+        Storage().fetch(UPLOAD, LIMIT)
 
 
 def test_throttling_is_tried_again_before_it_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     with hostile(s3_error(503, "SlowDown")) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
         with pytest.raises(DependencyError, match="SlowDown"):
-            Storage().fetch(SOURCE, LIMIT)
+            Storage().fetch(UPLOAD, LIMIT)
         assert len(server.requests) == 4
 
 
@@ -134,16 +142,15 @@ def test_without_permission_to_look_the_result_is_written(monkeypatch: pytest.Mo
     with hostile(s3_error(403, "AccessDenied")) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
         with pytest.raises(AccessDenied, match="s3:PutObject"):
-            Storage().deliver(TARGET, b"data", "image/png", {CUTOUT_OF: "e", SEQUENCER: "1"})
+            Storage().deliver(DESTINATION, b"data", "image/png", Provenance("e", sequencer="1"), "model 1")
         assert [request.method for request in server.requests] == ["HEAD", "PUT"]
 
 
 def test_what_is_read_comes_with_its_etag(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", buckets.server.url)
     put = buckets.put("a", b"bytes")
-    fetched = Storage().fetch(S3Object(buckets.uploads, "a"), LIMIT)
-    assert (fetched.data, fetched.etag, fetched.version_id) == (b"bytes", put["ETag"].strip('"'), None)
-    assert "bytes" not in repr(fetched)
+    data, provenance = Storage().fetch(S3Object(buckets.uploads, "a", sequencer="0A"), LIMIT)
+    assert (data, provenance) == (b"bytes", Provenance(put["ETag"].strip('"'), None, "0A"))
 
 
 def test_a_key_of_1024_bytes_is_written_and_one_more_is_refused(
@@ -151,10 +158,10 @@ def test_a_key_of_1024_bytes_is_written_and_one_more_is_refused(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", buckets.server.url)
     storage = Storage()
-    storage.deliver(S3Target(buckets.cutouts, "k" * 1024), b"data", "image/png", {})
+    storage.deliver(S3Destination(buckets.cutouts, "k" * 1024), b"data", "image/png", Provenance("e"), "model 1")
     assert buckets.keys(buckets.cutouts) == ["k" * 1024]
     with pytest.raises(InvalidKey, match="1,025 bytes"):
-        storage.deliver(S3Target(buckets.cutouts, "k" * 1025), b"data", "image/png", {})
+        storage.deliver(S3Destination(buckets.cutouts, "k" * 1025), b"data", "image/png", Provenance("e"), "model 1")
 
 
 def test_connections_are_renewed_after_a_restore(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,19 +169,19 @@ def test_connections_are_renewed_after_a_restore(buckets: Buckets, monkeypatch: 
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", old.url)
         storage = Storage()
         with pytest.raises(ObjectNotFound):
-            storage.fetch(SOURCE, LIMIT)
+            storage.fetch(UPLOAD, LIMIT)
     buckets.put("a", b"bytes")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", buckets.server.url)
     storage.forget_connections()
-    assert storage.fetch(S3Object(buckets.uploads, "a"), LIMIT).data == b"bytes"
+    assert storage.fetch(S3Object(buckets.uploads, "a"), LIMIT)[0] == b"bytes"
 
 
 def test_a_newer_result_is_left_alone(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", buckets.server.url)
-    storage, target = Storage(), S3Target(buckets.cutouts, "a.png")
-    storage.deliver(target, b"newer", "image/png", {SEQUENCER: "0B"})
+    storage, destination = Storage(), S3Destination(buckets.cutouts, "a.png")
+    storage.deliver(destination, b"newer", "image/png", Provenance("e", sequencer="0B"), "model 1")
     with pytest.raises(Skip, match="later upload"):
-        storage.deliver(target, b"older", "image/png", {SEQUENCER: "0A"})
+        storage.deliver(destination, b"older", "image/png", Provenance("e", sequencer="0A"), "model 1")
     assert buckets.get(buckets.cutouts, "a.png")["Body"].read() == b"newer"
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handler.triggers.uploads.envelopes import NotTakenYet, Wrapped
+from handler.errors import NotTakenYet
+from handler.triggers.uploads import UnopenedCall
 from local import events
 from tests.triggers.test_unknown import EVENT_FILES
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tests.conftest import Awaken
 
 
-@pytest.mark.parametrize("name", [name for name, source in EVENT_FILES.items() if source is Wrapped])
+@pytest.mark.parametrize("name", [name for name, source in EVENT_FILES.items() if source is UnopenedCall])
 def test_a_wrapped_upload_is_raised_and_names_its_envelope(function: Function, name: str) -> None:
     envelope = {"sqs": "SQS", "sns": "SNS", "eventbridge": "EventBridge", "s3": "S3 Batch Operations"}
     with pytest.raises(NotTakenYet, match=envelope[name.partition("_")[0]]) as raised:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from handler import telemetry
 from handler.triggers.http import MAX_ANSWER_BYTES
 from local import events
 from tests.clients import REMOVEBG, SENDERS, BrokenContext, Context, Sender, read
@@ -149,7 +150,7 @@ def test_what_nobody_foresaw_is_a_500_that_tells_the_log_alone(
     assert "request-13" in asked.error["detail"]
     assert b"secret-of-the-platform" not in asked.body
     assert b"Traceback" not in asked.body
-    (line,) = log.of("request failed unforeseen")
+    (line,) = log.of(telemetry.UNFORESEEN)
     assert line["request_id"] == "request-13"
     assert "secret-of-the-platform" in line["exception"]
     assert "Traceback" in line["exception"]

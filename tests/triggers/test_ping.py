@@ -148,13 +148,51 @@ def test_a_child_holds_its_environment_for_the_configured_time(
     assert slept == [0.13]
 
 
-@pytest.mark.parametrize("concurrency", [0, -1, 101, "many", None, [], 1e400])
+@pytest.mark.parametrize("concurrency", [-1, 101, "many", [], 1e400])
 def test_a_concurrency_without_sense_is_400_and_names_it(function: Function, concurrency: Any) -> None:
     answer = function({"warmer": True, "concurrency": concurrency})
     assert answer["statusCode"] == 400
     (result,) = answer["results"]
     assert result["error"]["code"] == "malformed_event"
     assert f"concurrency={concurrency!r}" in result["error"]["detail"]
+
+
+@pytest.mark.parametrize("concurrency", [0, None, "1", 1.0])
+def test_lambda_warmers_ways_to_say_one_warm_this_environment_alone(
+    awaken: Awaken, brightness: Path, lambda_api: Hostile, concurrency: Any
+) -> None:
+    function = awaken(MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_LAMBDA=lambda_api.url)
+    assert function({"warmer": True, "concurrency": concurrency})["statusCode"] == 200
+    assert lambda_api.requests == []
+
+
+@pytest.mark.parametrize("yes", [True, 1, "1", "true", "True"])
+@pytest.mark.parametrize("name", ["warmer", "warmup"])
+def test_yes_in_json_and_as_templates_write_it_is_a_ping(function: Function, name: str, yes: Any) -> None:
+    assert function({name: yes})["model_ready"] is True
+
+
+def test_a_dry_run_starts_nobody_else(awaken: Awaken, brightness: Path, lambda_api: Hostile) -> None:
+    function = awaken(MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_LAMBDA=lambda_api.url)
+    assert function({"warmer": True, "concurrency": 3, "test": True})["statusCode"] == 200
+    assert lambda_api.requests == []
+
+
+@pytest.mark.parametrize("target", ["cutout", Context().invoked_function_arn])
+def test_a_target_that_is_this_function_is_honoured(
+    awaken: Awaken, brightness: Path, lambda_api: Hostile, target: str
+) -> None:
+    function = awaken(MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_LAMBDA=lambda_api.url)
+    assert function({"warmer": True, "concurrency": 2, "target": target})["statusCode"] == 200
+    assert len(lambda_api.requests) == 1
+
+
+def test_another_functions_warming_is_refused_by_name(awaken: Awaken, brightness: Path, lambda_api: Hostile) -> None:
+    function = awaken(MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_LAMBDA=lambda_api.url)
+    answer = function({"warmer": True, "concurrency": 2, "target": "another"})
+    assert answer["statusCode"] == 400
+    assert "target='another' names another function" in answer["results"][0]["error"]["detail"]
+    assert lambda_api.requests == []
 
 
 @pytest.mark.parametrize(

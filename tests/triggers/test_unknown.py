@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handler.app import SOURCES, recognise
-from handler.triggers.http import Http
-from handler.triggers.ping import Warmup
-from handler.triggers.unknown import Unknown
-from handler.triggers.uploads.envelopes import Wrapped
-from handler.triggers.uploads.run import S3
+from handler.app import MATCHES, match
+from handler.triggers.http import HttpCall
+from handler.triggers.ping import PingCall
+from handler.triggers.unknown import UnknownCall
+from handler.triggers.uploads import NotifiedCall, UnopenedCall
 from local import events
 from tests.triggers.test_ping import PINGS
 
@@ -19,27 +18,27 @@ if TYPE_CHECKING:
     from tests.clients import Function
 
 EVENT_FILES = {
-    "alb": Http,
-    "alb_healthcheck": Http,
-    "alb_multivalue": Http,
-    "apigw_v1": Http,
-    "apigw_v2": Http,
-    "eventbridge_s3": Wrapped,
-    "function_url": Http,
-    "s3_batch": Wrapped,
-    "s3_batch_v1_encoded": Wrapped,
-    "s3_batch_v2": Wrapped,
-    "s3_put": S3,
-    "s3_put_versioned_realistic": S3,
-    "s3_testevent": S3,
-    "scheduled": Warmup,
-    "sns": Wrapped,
-    "sns_s3": Wrapped,
-    "sqs": Wrapped,
-    "sqs_eventbridge_s3": Wrapped,
-    "sqs_s3": Wrapped,
-    "sqs_s3_testevent": Wrapped,
-    "sqs_sns_s3": Wrapped,
+    "alb": HttpCall,
+    "alb_healthcheck": HttpCall,
+    "alb_multivalue": HttpCall,
+    "apigw_v1": HttpCall,
+    "apigw_v2": HttpCall,
+    "eventbridge_s3": UnopenedCall,
+    "function_url": HttpCall,
+    "s3_batch": UnopenedCall,
+    "s3_batch_v1_encoded": UnopenedCall,
+    "s3_batch_v2": UnopenedCall,
+    "s3_put": NotifiedCall,
+    "s3_put_versioned_realistic": NotifiedCall,
+    "s3_testevent": NotifiedCall,
+    "scheduled": PingCall,
+    "sns": UnopenedCall,
+    "sns_s3": UnopenedCall,
+    "sqs": UnopenedCall,
+    "sqs_eventbridge_s3": UnopenedCall,
+    "sqs_s3": UnopenedCall,
+    "sqs_s3_testevent": UnopenedCall,
+    "sqs_sns_s3": UnopenedCall,
 }
 
 NOBODYS: list[Any] = [
@@ -54,36 +53,38 @@ NOBODYS: list[Any] = [
     {"Records": [{"eventSource": "aws:s3"}, {"eventSource": "aws:sqs"}]},
     {"source": "aws.events", "detail-type": "EC2 Instance State-change Notification"},
     {"warmer": False},
-    {"warmer": "true"},
-    {"warmup": 1},
+    {"warmer": "false"},
+    {"warmer": 2},
+    {"warmer": ["true"]},
+    {"warmup": 0},
     [{"warmup": True}, {}],
     {"requestContext": {}},
     {"requestContext": "rest"},
 ]
 
 
-def sources_of(event: Any) -> list[type]:
-    return [type(source) for source in SOURCES if source.matches(event)]
+def calls_of(event: Any) -> list[type]:
+    return [type(call) for matches in MATCHES if (call := matches(event)) is not None]
 
 
 def test_every_event_file_is_listed_here() -> None:
     assert {path.stem for path in events.EVENTS.glob("*.json")} == set(EVENT_FILES)
 
 
-@pytest.mark.parametrize(("name", "source"), EVENT_FILES.items(), ids=EVENT_FILES)
-def test_every_event_file_is_exactly_one_sources(name: str, source: type) -> None:
-    assert sources_of(events.load(name)) == [source]
+@pytest.mark.parametrize(("name", "call"), EVENT_FILES.items(), ids=EVENT_FILES)
+def test_every_event_file_is_exactly_one_triggers(name: str, call: type) -> None:
+    assert calls_of(events.load(name)) == [call]
 
 
 @pytest.mark.parametrize("ping", PINGS.values(), ids=PINGS)
 def test_every_ping_is_the_warm_ups_alone(ping: Any) -> None:
-    assert sources_of(ping) == [Warmup]
+    assert calls_of(ping) == [PingCall]
 
 
 @pytest.mark.parametrize("event", NOBODYS, ids=lambda event: str(event)[:60])
 def test_what_nobody_knows_is_unknown(event: Any) -> None:
-    assert sources_of(event) == []
-    assert isinstance(recognise(event), Unknown)
+    assert calls_of(event) == []
+    assert isinstance(match(event), UnknownCall)
 
 
 @pytest.mark.parametrize("event", NOBODYS, ids=lambda event: str(event)[:60])

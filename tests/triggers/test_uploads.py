@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handler.errors import CutoutError
-from handler.triggers.uploads.run import Redelivery
+from handler import telemetry
+from handler.errors import CutoutError, Redelivery
 from local import events
 from tests import artefacts
 from tests.clients import BrokenContext, Context
@@ -43,7 +43,7 @@ def test_an_upload_is_cut_out_into_the_output_bucket(cutter: Function, buckets: 
     assert (answer["statusCode"], answer["status"], answer["event"]) == (200, "success", "s3")
     result = only(answer)
     assert result["status"] == "success"
-    assert result["target"] == {"bucket": buckets.cutouts, "key": "cutouts/holidays/sea.png.png"}
+    assert result["destination"] == {"bucket": buckets.cutouts, "key": "cutouts/holidays/sea.png.png"}
     assert (result["width"], result["height"]) == (96, 64)
     stored = buckets.get(buckets.cutouts, "cutouts/holidays/sea.png.png")
     data = stored["Body"].read()
@@ -52,7 +52,7 @@ def test_an_upload_is_cut_out_into_the_output_bucket(cutter: Function, buckets: 
     assert (cutout.format, cutout.mode, cutout.size) == ("PNG", "RGBA", (96, 64))
     low, high = cutout.getchannel("A").getextrema()
     assert low != high
-    assert set(result["times_ms"]) == {"fetch", "decode", "predict", "compose", "encode", "deliver"}
+    assert set(result["times_ms"]) == {"fetch", "decode", "predict", "cut", "paint", "encode", "deliver"}
 
 
 def test_the_result_says_its_type_its_source_and_its_model(cutter: Function, buckets: Buckets, picture: bytes) -> None:
@@ -70,7 +70,7 @@ def test_the_result_says_its_type_its_source_and_its_model(cutter: Function, buc
 def test_uploads_become_webp_where_asked(awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes) -> None:
     function = awaken(MODEL_DIR=str(brightness), OUTPUT_FORMAT="webp", **buckets.environment())
     buckets.put("a.png", picture)
-    assert only(function(events.upload(buckets.uploads, "a.png")))["target"]["key"] == "cutouts/a.png.webp"
+    assert only(function(events.upload(buckets.uploads, "a.png")))["destination"]["key"] == "cutouts/a.png.webp"
     stored = buckets.get(buckets.cutouts, "cutouts/a.png.webp")
     assert stored["ContentType"] == "image/webp"
     assert opened(stored["Body"].read()).format == "WEBP"
@@ -81,7 +81,7 @@ def test_many_records_are_all_cut_out_in_their_order(cutter: Function, buckets: 
     for key in keys:
         buckets.put(key, picture)
     answer = cutter(many(*(events.upload(buckets.uploads, key) for key in keys)))
-    assert [result["source"]["key"] for result in answer["results"]] == keys
+    assert [result["picture"]["key"] for result in answer["results"]] == keys
     assert buckets.keys(buckets.cutouts) == sorted(f"cutouts/{key}.png" for key in keys)
 
 
@@ -100,7 +100,7 @@ def test_encoded_keys_are_decoded_once(cutter: Function, buckets: Buckets, pictu
     event = events.upload(buckets.uploads, "x")
     event["Records"][0]["s3"]["object"]["key"] = sent
     result = only(cutter(event))
-    assert result["source"]["key"] == key
+    assert result["picture"]["key"] == key
     assert buckets.keys(buckets.cutouts) == [f"cutouts/{key}.png"]
 
 
@@ -121,7 +121,7 @@ def test_the_events_version_is_read_not_the_newest(cutter: Function, buckets: Bu
     assert first != newest
     result = only(cutter(events.upload(buckets.uploads, "a.png", versionId=first)))
     assert (result["width"], result["height"]) == (40, 30)
-    assert result["source"]["version"] == first
+    assert result["picture"]["version"] == first
     assert buckets.get(buckets.cutouts, "cutouts/a.png.png")["Metadata"]["cutout-of-version"] == first
 
 
@@ -171,7 +171,7 @@ def test_no_loop_when_input_and_output_share_a_bucket(
     buckets.put("a.png", picture)
     result = only(function(events.upload(buckets.uploads, "a.png")))
     assert result["status"] == "success"
-    again = only(function(events.upload(buckets.uploads, result["target"]["key"])))
+    again = only(function(events.upload(buckets.uploads, result["destination"]["key"])))
     assert again["status"] == "skipped"
     assert "OUTPUT_PREFIX" in again["reason"]
     assert buckets.keys(buckets.uploads) == ["a.png", "cutouts/a.png.png"]
@@ -203,7 +203,7 @@ def test_two_inputs_never_share_an_output(cutter: Function, buckets: Buckets, pi
         buckets.put(key, picture)
     answer = cutter(many(*(events.upload(buckets.uploads, key) for key in keys)))
     assert answer["statusCode"] == 200
-    assert len({result["target"]["key"] for result in answer["results"]}) == len(keys)
+    assert len({result["destination"]["key"] for result in answer["results"]}) == len(keys)
 
 
 def test_without_an_output_bucket_uploads_wait(awaken: Awaken, brightness: Path) -> None:
@@ -334,7 +334,7 @@ def test_what_nobody_foresaw_is_raised_with_the_request_and_logged_with_its_trac
     with pytest.raises(Redelivery, match="quote request request-7") as raised:
         cutter(events.upload(buckets.uploads, "a.png"), BrokenContext())
     assert "secret-of-the-platform" not in str(raised.value)
-    (line,) = log.of("record failed unforeseen")
+    (line,) = log.of(telemetry.UNFORESEEN)
     assert "secret-of-the-platform" in line["exception"]
 
 

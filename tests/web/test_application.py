@@ -114,9 +114,13 @@ def test_without_keys_the_gateway_decides(function: Function, picture: bytes) ->
     assert function.ask("POST", body=picture, headers={"x-api-key": "anything"}).status == 200
 
 
-def test_health_and_warm_up_need_no_key(guarded: Function) -> None:
+def test_health_needs_no_key_and_warm_up_does(guarded: Function) -> None:
+    """Whoever may call /warmup may occupy as many environments as calls at once; the schedule does not come by HTTP."""
     assert guarded.ask("GET", "/health").status == 200
-    assert guarded.ask("GET", "/warmup").status == 200
+    assert guarded.ask("GET", "/warmup").status == 403
+    assert not guarded.model.loaded
+    assert guarded.ask("GET", "/warmup", headers={"x-api-key": "first-secret"}).status == 200
+    assert guarded({"warmup": True})["statusCode"] == 200
 
 
 def test_no_key_and_no_body_is_logged(guarded: Function, log: Log) -> None:

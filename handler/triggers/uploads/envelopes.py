@@ -1,56 +1,53 @@
-"""S3 notifications inside other envelopes: EventBridge, SQS, SNS, and S3 Batch Operations.
+"""What uploads come in: straight from the bucket, or inside EventBridge, SQS, SNS and S3 Batch Operations. Pure.
 
-They are recognised and not cut out yet. Answering them with a code would lose the upload, since their senders read
-raised errors only; so they are raised, and wait in their queue or go to the dead-letter queue.
+Enters: an event. Leaves: the entries of a notification, the name of an envelope that is not opened yet, or None where
+the event tells of no upload.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass
+from typing import Any
 
-from handler.errors import CutoutError, ServiceError
-
-if TYPE_CHECKING:
-    from handler.job import Invocation
-    from handler.pipeline import Pipeline
+from handler.errors import Skip
+from handler.triggers.uploads.records import Entry, NoUpload, read_notification
 
 
-class NotTakenYet(ServiceError):
-    """The event is understood and its way is not built."""
+@dataclass(frozen=True)
+class Notification:
+    """What came straight from the bucket."""
 
-    status = 501
-    code = "not_taken_yet"
-    title = "Not taken yet"
-
-
-class Wrapped:
-    """The place of the sources to come."""
-
-    def matches(self, event: Any) -> bool:  # noqa: ANN401 - anything that JSON holds
-        """Recognise the envelopes by their outermost shape."""
-        return _envelope(event) is not None
-
-    def answer(self, event: Any, invocation: Invocation, pipeline: Pipeline) -> NoReturn:  # noqa: ANN401, ARG002
-        """Raise, so that the sender keeps the event."""
-        raise NotTakenYet(
-            f"Uploads that come through {_envelope(event)} are not taken yet: let the bucket notify the function."
-        )
-
-    def refuse(self, event: Any, error: CutoutError, invocation: Invocation) -> NoReturn:  # noqa: ANN401, ARG002
-        """Raise, so that the sender keeps the event."""
-        raise error
+    entries: tuple[Entry, ...]
 
 
-def _envelope(event: Any) -> str | None:  # noqa: ANN401 - anything that JSON holds
+@dataclass(frozen=True)
+class Unopened:
+    """An envelope that is known and not opened yet."""
+
+    name: str
+
+
+def open_envelope(  # noqa: PLR0911 - one return for each envelope
+    event: Any,  # noqa: ANN401 - anything that JSON holds
+) -> Notification | Unopened | None:
+    """Recognise an event by its outermost shape, and read what came straight from the bucket."""
     if not isinstance(event, dict):
         return None
+    if event.get("Event") == "s3:TestEvent":  # S3 sends it when a notification is set up
+        return Notification((NoUpload(None, Skip("It is S3's test event; the notification works.")),))
     if "invocationSchemaVersion" in event and "tasks" in event:
-        return "S3 Batch Operations"
+        return Unopened("S3 Batch Operations")
     if event.get("source") == "aws.s3" and "detail-type" in event:
-        return "EventBridge"
+        return Unopened("EventBridge")
     records = event.get("Records")
-    if isinstance(records, list) and records:
-        for name, field, value in (("SQS", "eventSource", "aws:sqs"), ("SNS", "EventSource", "aws:sns")):
-            if all(isinstance(record, dict) and record.get(field) == value for record in records):
-                return name
-    return None
+    if not isinstance(records, list) or not records:
+        return None
+    if _all(records, "eventSource", "aws:s3"):
+        return Notification(tuple(read_notification(record) for record in records))
+    if _all(records, "eventSource", "aws:sqs"):
+        return Unopened("SQS")
+    return Unopened("SNS") if _all(records, "EventSource", "aws:sns") else None
+
+
+def _all(records: list[Any], field: str, value: str) -> bool:
+    return all(isinstance(record, dict) and record.get(field) == value for record in records)

@@ -21,10 +21,9 @@ pytest.importorskip("torch")
 import pymatting  # behind the skip, as all that only .venv-model has
 from PIL import Image
 
-from handler.job import Inline, Invocation, Job, Rendering
+from handler.job import Done, Inline, Invocation, Job, Output, Rendering
 from handler.pipeline import Pipeline
 from handler.settings import Settings
-from handler.telemetry import Stopwatch
 from handler.warmup import warm_up
 from layers.model import build, reference, synthetic
 from layers.model.sources import SOURCES
@@ -52,9 +51,9 @@ def pipeline_of(folder: Path, resize: str = "static") -> Pipeline:
 def cut_out(pipeline: Pipeline, picture: Image.Image) -> NDArray[np.uint8]:
     out = io.BytesIO()
     picture.save(out, "PNG")
-    job = Job("test", Inline(out.getvalue()), Rendering(format="png"))
-    result = pipeline.cut_out(job, INVOCATION, Stopwatch(), {})
-    return np.asarray(Image.open(io.BytesIO(result.cutout.data)))
+    outcome = pipeline.cut_out(Job("http", Inline(out.getvalue()), (Output(Rendering(format="png")),)), INVOCATION)
+    assert isinstance(outcome, Done)
+    return np.asarray(Image.open(io.BytesIO(outcome.files[0].data)))
 
 
 @pytest.mark.parametrize("resize", ["static", "dynamic"])

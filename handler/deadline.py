@@ -1,0 +1,37 @@
+"""What a picture will take here, and whether that much time is left.
+
+Enters: a picture's size, what the model says of its own speed, and the invocation's clock. Leaves: nothing, or
+TimeTooShort before the work begins: a timeout ends the whole warm process and answers nobody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handler.errors import TimeTooShort
+
+if TYPE_CHECKING:
+    from handler.job import Invocation
+    from handler.model.door import Model
+
+# What a stage is taken to need before this environment has measured it.
+UNMEASURED_LOAD_MS = 2_000.0
+UNMEASURED_PREDICT_MS = 1_000.0
+PER_MEGAPIXEL_MS = 300.0  # everything but the network, with a margin: 12 megapixels take about 2 s on two cores
+
+
+def expected_ms(model: Model, width_px: int, height_px: int) -> float:
+    """Say how long a picture of this size should take from here to its answer."""
+    load_ms = 0.0 if model.loaded else UNMEASURED_LOAD_MS
+    predict_ms = model.expected_predict_ms(width_px, height_px) or UNMEASURED_PREDICT_MS
+    return load_ms + predict_ms + PER_MEGAPIXEL_MS * width_px * height_px / 1e6
+
+
+def require(invocation: Invocation, needed_ms: float) -> None:
+    """Raise TimeTooShort where less than `needed_ms` is left of the invocation."""
+    remaining_ms = invocation.remaining_ms()
+    if remaining_ms < needed_ms:
+        raise TimeTooShort(
+            f"The picture would take about {needed_ms / 1e3:.1f} s; {max(0.0, remaining_ms) / 1e3:.1f} s are left. "
+            "Try again, send a smaller picture, or raise the function's timeout or memory."
+        )

@@ -1,0 +1,76 @@
+"""The S3 client, and the one place where botocore's and urllib3's errors end.
+
+Leaves: a client, and errors of our tree: a missing object is the caller's fault, refused access the operator's,
+throttling and timeouts the dependency's.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from handler.errors import AccessDenied, CallerError, ConfigurationError, CutoutError, DependencyError, ObjectNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.exceptions import ClientError
+    from mypy_boto3_s3 import S3Client
+
+NOT_FOUND = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "NotFound", "404", "MethodNotAllowed", "405"})
+DENIED = frozenset({"AccessDenied", "Forbidden", "403", "AllAccessDisabled"})
+
+
+def make_client() -> S3Client:
+    """Make a client that gives up on an attempt after seconds and tries four times."""
+    import boto3  # noqa: PLC0415 - 200 ms that a request without S3 need not pay
+    from botocore.config import Config  # noqa: PLC0415
+
+    return boto3.client(
+        "s3",
+        config=Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}),
+    )
+
+
+@contextmanager
+def errors_of(place: str, *, writing: bool = False) -> Iterator[None]:
+    """Turn what botocore raises about `place` into errors of our tree."""
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError  # noqa: PLC0415 - costs as much as boto3
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - botocore has it by now
+
+    try:
+        yield
+    except ClientError as error:
+        raise _named(error, place, writing=writing) from error
+    except ParamValidationError as error:  # a name that S3 could not have sent: refused before any request
+        kind = ConfigurationError if writing else CallerError
+        raise kind(f"{place} is no place in S3: {' '.join(str(error).split())}") from error
+    # The latter comes from a body that breaks off in a way that botocore does not wrap.
+    except (BotoCoreError, HTTPError) as error:
+        raise DependencyError(f"{place} could not be reached: {type(error).__name__}: {error}") from error
+
+
+def _named(error: ClientError, place: str, *, writing: bool) -> CutoutError:
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    do, needs = ("write", "s3:PutObject") if writing else ("read", "s3:GetObject")
+    if code in NOT_FOUND:
+        if writing:
+            return ConfigurationError(f"{place} cannot be written, there is no such bucket: mend OUTPUT_BUCKET.")
+        return ObjectNotFound(f"{place} does not exist ({code}); it may have been deleted since the event was sent.")
+    # Under a customer's key S3 passes KMS's refusal on, with a code of KMS's own or as AccessDenied with a message
+    # about kms: https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html
+    if code.startswith("KMS.") or (code in DENIED and "kms:" in message.lower()):
+        kms_needs = "kms:GenerateDataKey and kms:Decrypt" if writing else "kms:Decrypt"
+        return AccessDenied(
+            f"S3 refuses to {do} {place} because of its KMS key ({code}: {message}): the function's role needs "
+            f"{kms_needs} on that key, and the key has to be enabled and its policy to allow the role."
+        )
+    if code in DENIED:
+        listing = "" if writing else ", and s3:ListBucket to tell a missing object from a refused one"
+        return AccessDenied(
+            f"S3 refuses to {do} {place} ({code}): the function's role needs {needs}{listing}, and the bucket has to "
+            "belong to the expected account."
+        )
+    if code == "InvalidObjectState":
+        return CallerError(f"{place} is archived: restore it from its storage class first.")
+    return DependencyError(f"S3 failed on {place}: {code}: {message}")
