@@ -1,11 +1,8 @@
-"""Ours: the pipeline that the function runs, bytes in, PNG out."""
+"""Ours: the pipeline that the function runs, bytes in, PNG out. Arguments: picture, results."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-from bench.report import report_mark, report_result
+from bench.report import report_results
 from handler.job import Inline, Invocation, Job, Rendering
 from handler.pipeline import Pipeline
 from handler.settings import Settings
@@ -13,9 +10,12 @@ from handler.telemetry import Stopwatch
 
 pipeline = Pipeline(Settings.from_env())
 pipeline.model.load()
-report_mark("loaded")
-data = Path(sys.argv[1]).read_bytes()
-job = Job("bench", Inline(data), Rendering(format="png"))
-for _ in range(int(sys.argv[2])):
-    result = pipeline.cut_out(job, Invocation("bench"), Stopwatch(), {})
-    report_result(len(result.cutout.data), (pipeline.model.last_network_ms or 0.0) / 1e3)
+
+
+def cut_out(data: bytes) -> bytes:
+    """Run the stages as a request does."""
+    job = Job("bench", Inline(data), Rendering(format="png"))
+    return pipeline.cut_out(job, Invocation("bench"), Stopwatch(), {}).cutout.data
+
+
+report_results(cut_out, lambda: (pipeline.model.last_network_ms or 0.0) / 1e3)
