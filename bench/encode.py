@@ -30,7 +30,8 @@ CHOICES: dict[str, dict[str, object]] = {
 
 def main() -> None:
     """Write a file and print a table: the best of three times, and the bytes."""
-    where, rows = circumstances(), []
+    where = circumstances()
+    measured: list[Row] = []
     with Image.open(photograph(4000, 3000)) as image:
         rgb = np.asarray(image.convert("RGB"), dtype=np.int16)
     height_px, width_px = rgb.shape[:2]
@@ -48,14 +49,14 @@ def main() -> None:
             begun = time.perf_counter()
             picture.save(out, **options)  # type: ignore[arg-type]  # Pillow's options differ by format
             times.append(time.perf_counter() - begun)
-        rows.append(Row(name, ("s", "MB"), (round(min(times), 4), len(out.getvalue()) / 1e6)))
+        measured.append(Row(name, ("s", "MB"), (round(min(times), 4), len(out.getvalue()) / 1e6)))
     run = Run(
         table="encode-4000x3000",
         title="a cut-out of 12 megapixels",
         command="make bench-encode",
         circumstances=where,
         columns=("time", "size"),
-        rows=tuple(rows),
+        rows=tuple(measured),
         libraries=versions(sys.executable, ["numpy", "pillow"]),
     )
     record(run)

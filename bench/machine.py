@@ -41,19 +41,19 @@ class Machine:
     """Where a run took place. What an old run did not record is None, or empty."""
 
     processor: str
-    cores: int
+    cores: int | None
     flags: tuple[str, ...] = ()
     memory_mb: int | None = None
 
     @property
     def name(self) -> str:
         """Name it as a table does."""
-        return f"{self.cores} cores of {self.processor}"
+        return self.processor if self.cores is None else f"{self.processor}, {self.cores} cores"
 
     @property
     def slug(self) -> str:
         """Name it as a file does."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.processor} {self.cores} cores".lower()).strip("-")
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
 
 def this_machine() -> Machine:
