@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from bench.contest import Contender, compete, rows
 from bench.figures import OURS, ROOT, Run
-from bench.machine import versions
+from bench.machine import this_machine, versions
 from bench.pictures import photograph
-from bench.record import circumstances, record
+from bench.record import Watch, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,13 +33,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--results", type=int, default=6, help="results of each process, the first among them")
     arguments = parser.parse_args()
-    where = circumstances()
-    threads = str(where.machine.cores)
+    threads = str(this_machine().cores)
     libraries = versions(sys.executable, ["onnxruntime", "numpy", "pillow"])
     libraries |= versions(BENCH_PYTHON, ["rembg", "pymatting", "numba"])
 
-    def keep(table: str, title: str, figures: Mapping[str, Figures]) -> bool:
-        columns = tuple(figures)
+    def keep(table: str, title: str, watch: Watch, figures: Mapping[str, Figures]) -> bool:
+        where, columns = watch.circumstances(), tuple(figures)
         record(Run(table, title, "make bench-rembg", where, columns, rows(figures), libraries))
         ours, other = figures[OURS], next(one for name, one in figures.items() if name != OURS)
         return ours.first_s >= other.first_s or ours.warm_s >= other.warm_s or ours.peak_bytes >= other.peak_bytes
@@ -59,13 +58,17 @@ def main() -> int:
         compete([with_cache], photograph(512, 512), rounds=1, results=1)  # fills the cache
         behind = []
         for width_px, height_px in SIZES_PX:
+            watch = Watch.start()
             figures = compete(
                 [with_cache, ours], photograph(width_px, height_px), rounds=arguments.rounds, results=arguments.results
             )
             size = f"{width_px}×{height_px}"
-            behind.append(keep(f"rembg-{width_px}x{height_px}", f"u2netp, {size} JPEG → PNG", figures))
+            behind.append(keep(f"rembg-{width_px}x{height_px}", f"u2netp, {size} JPEG → PNG", watch, figures))
+        watch = Watch.start()
         figures = compete([without, ours], photograph(512, 512), rounds=1, results=2)
-        behind.append(keep("rembg-empty-cache-512x512", "u2netp, 512×512, one start with an empty cache", figures))
+        behind.append(
+            keep("rembg-empty-cache-512x512", "u2netp, 512×512, one start with an empty cache", watch, figures)
+        )
     return 1 if any(behind) else 0
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from bench.contest import Contender, Figures, compete, rows
 from bench.figures import OURS, ROOT, Row, Run
-from bench.machine import versions
+from bench.machine import this_machine, versions
 from bench.pictures import photograph
-from bench.record import circumstances, record
+from bench.record import Watch, record
 
 MODEL_PYTHON = str(ROOT / ".venv-model" / "bin" / "python")
 EMPTY, FILLED = "naive, numba's cache empty", "naive, cache filled"
@@ -35,8 +35,8 @@ def main() -> None:
     arguments = parser.parse_args()
     width_px, height_px = (int(side) for side in arguments.size.split("x"))
     picture = photograph(width_px, height_px)
-    where = circumstances()
-    threads = str(where.machine.cores)
+    watch = Watch.start()
+    threads = str(this_machine().cores)
     libraries = versions(sys.executable, ["onnxruntime", "numpy", "pillow"])
     libraries |= versions(MODEL_PYTHON, ["torch", "transparent-background", "pymatting", "numba"])
     checkpoint = str(arguments.checkpoint.resolve())
@@ -81,7 +81,7 @@ def main() -> None:
         table=f"upstream-{arguments.mode}-{arguments.resize}-{arguments.size}",
         title=f"{arguments.mode}, {arguments.resize}, {width_px}×{height_px}",
         command=f"make bench-upstream MODE={arguments.mode} RESIZE={arguments.resize} SIZE={arguments.size}",
-        circumstances=where,
+        circumstances=watch.circumstances(),
         columns=tuple(figures),
         rows=(*rows(figures, inside=True), *warm_ups),
         libraries=libraries,

@@ -15,7 +15,7 @@ from PIL import Image
 from bench.figures import Row, Run
 from bench.machine import versions
 from bench.pictures import photograph
-from bench.record import circumstances, record
+from bench.record import Watch, record
 
 CHOICES: dict[str, dict[str, object]] = {
     "PNG, Pillow's default": {"format": "PNG"},
@@ -30,7 +30,7 @@ CHOICES: dict[str, dict[str, object]] = {
 
 def main() -> None:
     """Write a file and print a table: the best of three times, and the bytes."""
-    where = circumstances()
+    watch = Watch.start()
     measured: list[Row] = []
     with Image.open(photograph(4000, 3000)) as image:
         rgb = np.asarray(image.convert("RGB"), dtype=np.int16)
@@ -54,7 +54,7 @@ def main() -> None:
         table="encode-4000x3000",
         title="a cut-out of 12 megapixels",
         command="make bench-encode",
-        circumstances=where,
+        circumstances=watch.circumstances(),
         columns=("time", "size"),
         rows=tuple(measured),
         libraries=versions(sys.executable, ["numpy", "pillow"]),

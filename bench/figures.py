@@ -27,7 +27,7 @@ class Circumstances:
     date: str
     machine: Machine
     commit: str | None = None  # with `-dirty` where code differed from it
-    load: float | None = None  # how many processes wanted to run in the minute before: 0 on a quiet machine
+    other_cores: float | None = None  # how many cores' time something else took meanwhile: 0 on a quiet machine
 
 
 @dataclass(frozen=True)

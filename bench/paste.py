@@ -1,7 +1,7 @@
 """`make figures`: pastes what bench/figures holds into the documents; with `--check`, says what differs and fails.
 
-A document marks a place by `<!-- figures: NAME -->` before and `<!-- /figures -->` after it, on lines of their own or
-within one. NAME is a table of bench/figures, or a sentence or table of `DERIVED`.
+A document marks a place by `<!-- figures: NAME -->` before and `<!-- /figures -->` after it, each on a line of its own:
+Markdown leaves the rest of a comment's line alone. NAME is a table of bench/figures, or a text of `DERIVED`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 DOCUMENTS = (Path("README.md"), Path("docs/deploy.md"), Path("bench/README.md"))
-PLACE = re.compile(r"(<!-- figures: (?P<name>\S+) -->)(?P<gap>\n?).*?(<!-- /figures -->)", re.DOTALL)
+PLACE = re.compile(r"(^<!-- figures: (?P<name>\S+) -->\n).*?(^<!-- /figures -->$)", re.DOTALL | re.MULTILINE)
 UPSTREAM, REMBG = "upstream-base-static-512x512", "rembg-512x512"
 PICTURES_A_MONTH = 10_000
 
@@ -53,7 +53,7 @@ def paste(text: str, runs: Sequence[Run]) -> str:
     def fill(place: re.Match[str]) -> str:
         name = place["name"]
         said = DERIVED[name](runs) if name in DERIVED else markdown(runs_of(runs, name))
-        return f"{place[1]}{place['gap']}{said}{place['gap']}{place[4]}"
+        return f"{place[1]}{said}\n{place[3]}"
 
     return PLACE.sub(fill, text)
 
@@ -81,8 +81,8 @@ def upstream_takeaway(runs: Sequence[Run]) -> str:
     """Say what is true of InSPyReNet against the naive handler on every machine."""
     first, later, peak = (ratios(runs, UPSTREAM, row) for row in (FIRST, LATER, PEAK))
     return (
-        f"InSPyReNet base takes {later} of the naive handler's time for a picture, depending on the processor and the "
-        f"day, {first} to the first picture after a start, and {peak} of its memory."
+        f"Depending on the processor and the day, InSPyReNet base needs {later} of the naive handler's time for a "
+        f"picture, {first} for the first one after a start, and {peak} of its memory."
     )
 
 
@@ -90,8 +90,8 @@ def rembg_takeaway(runs: Sequence[Run]) -> str:
     """Say what is true of the embedded model against rembg on every machine."""
     first, later, peak = (ratios(runs, REMBG, row) for row in (FIRST, LATER, PEAK))
     return (
-        f"The embedded model takes {later} of rembg's time for a small picture, {first} to the first after a start, "
-        f"and {peak} of its memory."
+        f"The embedded model needs {later} of rembg's time for a small picture, {first} for the first one after a "
+        f"start, and {peak} of its memory."
     )
 
 

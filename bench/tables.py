@@ -9,9 +9,10 @@ from bench.figures import OURS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.figures import Run
+    from bench.figures import Circumstances, Run
 
 UNKNOWN = "–"
+QUIET_CORES = 0.1  # what a system's own chores take at most
 
 
 def markdown(runs: Sequence[Run]) -> str:
@@ -23,8 +24,7 @@ def markdown(runs: Sequence[Run]) -> str:
     heads = [runs[0].title, *columns, *(["ratio"] if compared else [])]
     lines = [line(heads), f"|{'---|' * len(heads)}"]
     for run in runs:
-        where = run.circumstances
-        lines.append(line([f"**{where.machine.name}**, {where.date}", *([""] * (len(heads) - 1))]))
+        lines.append(line([_where(run.circumstances), *([""] * (len(heads) - 1))]))
         for row in run.rows:
             cells = [_cell(run, row.name, column) for column in columns]
             if compared:
@@ -37,6 +37,12 @@ def markdown(runs: Sequence[Run]) -> str:
 def line(cells: Sequence[str]) -> str:
     """Write one line of a table."""
     return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+
+
+def _where(circumstances: Circumstances) -> str:
+    said = f"**{circumstances.machine.name}**, {circumstances.date}"
+    disturbed = circumstances.other_cores is not None and circumstances.other_cores >= QUIET_CORES
+    return f"{said}, while other work took {circumstances.other_cores:.1f} cores" if disturbed else said
 
 
 def _cell(run: Run, row: str, column: str) -> str:

@@ -11,12 +11,14 @@ import pytest
 from bench.figures import read_all
 from bench.paste import DOCUMENTS, PLACE, paste
 from local.emulator import ROOT
+from tests.template.stack import template
 
 TEXTS = sorted(
     path.relative_to(ROOT)
     for pattern in ("*.md", "docs/*.md", "bench/*.md", "demo/**/*.md", "image/*.md", "layers/*/*.md")
     for path in ROOT.glob(pattern)
 )
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 # A figure that somebody measured or reckoned: seconds, megabytes, dollars, a ratio. A limit such as 3,008 MB is none.
 FIGURE = re.compile(r"\d\.\d+ s\b|\b\d+ MB at the peak|\$\d|\b1/\d")
 
@@ -71,6 +73,18 @@ def test_make_can_make_what_a_document_says(path: Path) -> None:
     assert unknown == set()
 
 
+def test_the_alarms_said_to_stop_a_canary_are_those_that_do() -> None:
+    resources = template()["Resources"]
+    stopping = resources["Function"]["Properties"]["DeploymentPreference"]["Alarms"]
+    names = [resources[it["Ref"]]["Properties"]["AlarmName"]["Fn::Sub"].partition("-critical-")[2] for it in stopping]
+    every = [it["Properties"].get("AlarmName", {}).get("Fn::Sub", "") for it in resources.values()]
+    others = [name.partition("-critical-")[2] for name in every if "-critical-" in name]
+    said = re.search(r"The three alarms are (.+?); the other two critical ones, (.+?),\s+notify", README, re.DOTALL)
+    assert said
+    assert re.findall(r"\*([a-z-]+)\*", said[1]) == names
+    assert set(re.findall(r"\*([a-z-]+)\*", said[2])) == set(others) - set(names)
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=str)
 def test_figures_are_those_that_the_benches_wrote(path: Path) -> None:
     """`make figures` mends it."""
@@ -80,8 +94,7 @@ def test_figures_are_those_that_the_benches_wrote(path: Path) -> None:
 
 
 def test_every_figure_of_the_readme_comes_from_a_file() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    measured = text[text.index("\n## Speed") : text.index("\n## Limits")]
+    measured = README[README.index("\n## Speed") : README.index("\n## Limits")]
     assert len(FIGURE.findall(measured)) > 50
     assert FIGURE.findall(PLACE.sub("", measured)) == []
 

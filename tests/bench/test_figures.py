@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from bench.contest import FIRST, LATER, Contender, compete, rows
 from bench.figures import FOLDER, OURS, ROOT, Circumstances, Row, Run, read, write
 from bench.machine import Machine, processor_name, this_machine
 from bench.paste import DERIVED, DOCUMENTS, differing, paste, ratios
-from bench.record import circumstances
+from bench.record import Watch
 from bench.tables import markdown
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def test_a_file_of_figures_bears_the_name_of_its_table_and_machine(path: Path) -
     assert path.name == one.file_name
     assert {len(part) for row in one.rows for part in (row.units, row.values)} == {len(one.columns)}
     # Either somebody can find out what was measured, or the file says why not.
-    assert one.note or (one.libraries and one.circumstances.commit and one.circumstances.load is not None)
+    assert one.note or (one.libraries and one.circumstances.commit and one.circumstances.other_cores is not None)
     assert str(ROOT) not in path.read_text(encoding="utf-8")
 
 
@@ -86,17 +87,17 @@ def test_a_sentence_about_one_machine_names_one_ratio() -> None:
 
 
 def test_pasting_replaces_what_stood_there_and_nothing_else() -> None:
-    before = "a <!-- figures: t -->\nold\n<!-- /figures --> b <!-- figures: t -->old<!-- /figures --> c"
-    once = paste(before, [run(FAST, 2, 1, table="t")])
-    assert once.startswith("a <!-- figures: t -->\n| base |")
-    assert once.endswith("|<!-- /figures --> c")
-    assert "old" not in once
-    assert paste(once, [run(FAST, 2, 1, table="t")]) == once
+    marked = "<!-- figures: t -->\n{}<!-- /figures -->\n"
+    runs = [run(FAST, 2, 1, table="t")]
+    before, after = ("\n".join(["a", marked.format(said), "b"]) for said in ("old\n", f"{markdown(runs)}\n"))
+    assert paste(before, runs) == after
+    assert paste(after, runs) == after
+    assert paste(f"{marked.format('')}{marked.format('x' + chr(10))}", runs) == 2 * marked.format(f"{markdown(runs)}\n")
 
 
 def test_a_place_for_figures_that_there_are_not_is_an_error() -> None:
     with pytest.raises(KeyError, match="unheard"):
-        paste("<!-- figures: unheard --><!-- /figures -->", [run(FAST, 2, 1)])
+        paste("<!-- figures: unheard -->\n<!-- /figures -->", [run(FAST, 2, 1)])
 
 
 def test_a_figure_that_changes_makes_the_documents_stale(tmp_path: Path) -> None:
@@ -158,9 +159,19 @@ def test_this_machine_says_what_it_is() -> None:
 
 
 def test_a_run_says_when_and_on_what_code_it_was() -> None:
-    where = circumstances()
+    where = Watch.start().circumstances()
     assert where.machine == this_machine()
-    assert where.load is not None
+    assert where.date
+
+
+def test_own_work_is_not_taken_for_others_and_others_is() -> None:
+    burn = "import time\nwhile time.process_time() < 0.7: pass"
+    machine, own = Watch.start(), Watch.start()
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    alone = own.circumstances().other_cores
+    foreign = replace(machine, own_s=Watch.start().own_s)  # as if another process had started it
+    assert alone is not None
+    assert (foreign.circumstances().other_cores or 0) > alone
 
 
 def test_contenders_are_timed_as_whole_processes(tmp_path: Path) -> None:
