@@ -27,15 +27,15 @@ UPSTREAM, REMBG = "upstream-base-static-512x512", "rembg-512x512"
 PICTURES_A_MONTH = 10_000
 
 
-def main() -> int:
-    """Paste, or check; 1 where a document says something else than the files."""
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Paste, or check; 1 where a checked document says something else than the files."""
     parser = argparse.ArgumentParser(prog="python -m bench.paste")
     parser.add_argument("--check", action="store_true", help="write nothing; fail where something differs")
-    check = parser.parse_args().check
-    stale = differing(ROOT)
+    check = parser.parse_args(arguments).check
+    stale = differing(root)
     for path, text in stale.items():
         if not check:
-            (ROOT / path).write_text(text, encoding="utf-8")
+            (root / path).write_text(text, encoding="utf-8")
         sys.stdout.write(f"{path}: {'differs from bench/figures; make figures mends it' if check else 'pasted'}\n")
     return 1 if stale and check else 0
 

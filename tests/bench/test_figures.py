@@ -14,7 +14,7 @@ import pytest
 from bench.contest import FIRST, LATER, Contender, compete, rows
 from bench.figures import FOLDER, OURS, ROOT, Circumstances, Row, Run, read, write
 from bench.machine import Machine, processor_name, this_machine
-from bench.paste import DERIVED, DOCUMENTS, differing, paste, ratios
+from bench.paste import DERIVED, DOCUMENTS, differing, main, paste, ratios
 from bench.record import Watch
 from bench.tables import markdown
 
@@ -76,6 +76,13 @@ def test_a_table_has_a_group_for_each_machine_and_ours_last() -> None:
     ]
 
 
+@pytest.mark.parametrize(("other_cores", "said"), [(None, ""), (0.04, ""), (1.31, ", while other work took 1.3 cores")])
+def test_a_table_says_that_the_machine_was_not_quiet(other_cores: float | None, said: str) -> None:
+    one = run(FAST, 2, 1)
+    disturbed = replace(one, circumstances=replace(one.circumstances, other_cores=other_cores))
+    assert f"| **Fast, 2 cores**, 2026-01-02{said} | |" in markdown([disturbed])
+
+
 def test_a_sentence_is_true_on_every_machine() -> None:
     assert ratios([run(FAST, 3.4, 1), run(SLOW, 1.9, 1)], "upstream-base-static-512x512", LATER) == (
         "between 1/1.9 and 1/3.4"
@@ -111,6 +118,10 @@ def test_a_figure_that_changes_makes_the_documents_stale(tmp_path: Path) -> None
     document["rows"][1]["values"][-1] *= 3
     changed.write_text(json.dumps(document), encoding="utf-8")
     assert set(differing(tmp_path)) == {DOCUMENTS[0], DOCUMENTS[1]}  # its table and sentence; its costs
+    assert main(["--check"], tmp_path) == 1
+    assert set(differing(tmp_path)) == {DOCUMENTS[0], DOCUMENTS[1]}  # a check writes nothing
+    assert main([], tmp_path) == 0
+    assert main(["--check"], tmp_path) == 0
 
 
 def test_sentences_are_asked_for_by_the_documents() -> None:
@@ -187,6 +198,7 @@ def test_contenders_are_timed_as_whole_processes(tmp_path: Path) -> None:
     assert 0 < theirs.marks_s["loaded"] < theirs.first_s
     assert theirs.first_s > ours.first_s
     assert theirs.warm_s > ours.warm_s
+    assert ours.warm_s < ours.first_s  # a later result begins when the one before it ended, not with the process
     assert theirs.warm_s - theirs.around_s == pytest.approx(0.02, abs=1e-6)
     assert theirs.peak_bytes > 1_000_000
     assert [row.name for row in rows(figures)] == [FIRST, LATER, "peak memory"]
