@@ -1,7 +1,7 @@
 """Times contenders as whole processes: fresh start to first result, warm results, peak memory.
 
-Enters: commands whose processes print a JSON line a result, as `bench/worker_*.py` do. Leaves: figures. Contenders take
-turns, so that a machine whose speed drifts treats them alike.
+Enters: commands whose processes print one JSON line per result, as `bench/worker_*.py` do. Leaves: figures. Contenders
+take turns, so that a machine whose speed drifts treats them alike.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a worker prints about itself: a JSON line a result. Only the standard library, so that it costs nothing."""
+"""What a worker prints about itself: one JSON line per result. Only the standard library, so that it costs nothing."""
 
 from __future__ import annotations
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.contest import FIRST, LATER, Contender, compete, rows
+from bench.costs import Measured
 from bench.figures import FOLDER, OURS, ROOT, Circumstances, Row, Run, read, write
 from bench.machine import Machine, processor_name, this_machine
-from bench.paste import DERIVED, DOCUMENTS, differing, main, paste, ratios
+from bench.paste import DERIVED, DOCUMENTS, differing, main, paste, ratios, thousand
 from bench.record import Watch
 from bench.tables import markdown
 
@@ -87,6 +88,16 @@ def test_a_sentence_is_true_on_every_machine() -> None:
     assert ratios([run(FAST, 3.4, 1), run(SLOW, 1.9, 1)], "upstream-base-static-512x512", LATER) == (
         "between 1/1.9 and 1/3.4"
     )
+
+
+def test_prices_span_every_machine_whose_warm_seconds_are_known() -> None:
+    first_too = Row(FIRST, ("s", "s"), (9, 8))
+    upstream = [run(FAST, 9, 6), run(SLOW, 9, 9)]
+    upstream[0] = replace(upstream[0], rows=(*upstream[0].rows, first_too))
+    lost = replace(run(Machine("Lost", None), 9, 1), rows=(Row(LATER, ("s", "s"), (None, None), (2.9, None)),))
+    said = thousand([*upstream, lost, run(FAST, 9, 6, table="rembg-512x512")])
+    prices = [Measured(seconds, 0).on_demand(1000) for seconds in (6, 9)]
+    assert f"InSPyReNet base cost between ${prices[0]:.2f} and ${prices[1]:.2f}, " in said
 
 
 def test_a_sentence_about_one_machine_names_one_ratio() -> None:
