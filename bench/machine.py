@@ -44,6 +44,7 @@ class Machine:
     cores: int | None
     flags: tuple[str, ...] = ()
     memory_mb: int | None = None
+    architecture: str = "x86_64"  # as `uname -m` says it
 
     @property
     def name(self) -> str:
@@ -67,6 +68,7 @@ def this_machine() -> Machine:
         cores=len(os.sched_getaffinity(0)),
         flags=tuple(flag for flag in WIDE if flag in present),
         memory_mb=pages // 10**6,
+        architecture=platform.machine(),
     )
 
 

@@ -101,9 +101,12 @@ def measured(run: Run) -> Measured:
     """Take from a run what costs are reckoned with; a cold start's seconds are nan where they were not kept."""
     first_s, later_s = (run.value(row, OURS) if run.has(row) else None for row in (FIRST, LATER))
     picture_s = math.nan if later_s is None else later_s
-    # A run that did not record its cores is taken as having had two, as every other has.
+    machine = run.circumstances.machine
     return Measured(
-        picture_s, math.nan if first_s is None else first_s - picture_s, run.circumstances.machine.cores or 2
+        measured_picture_s=picture_s,
+        measured_cold_s=math.nan if first_s is None else first_s - picture_s,
+        cores=machine.cores or 2,  # a run that did not record its cores is taken as having had two, as every other has
+        architecture="arm64" if machine.architecture == "aarch64" else "x86_64",
     )
 
 

@@ -83,6 +83,8 @@ def test_the_alarms_said_to_stop_a_canary_are_those_that_do() -> None:
     assert said
     assert re.findall(r"\*([a-z-]+)\*", said[1]) == names
     assert set(re.findall(r"\*([a-z-]+)\*", said[2])) == set(others) - set(names)
+    deploying = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert f"stopped and moved back by three alarms: {', '.join(names)}" in deploying
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=str)

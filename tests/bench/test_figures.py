@@ -100,6 +100,12 @@ def test_prices_span_every_machine_whose_warm_seconds_are_known() -> None:
     assert f"InSPyReNet base cost between ${prices[0]:.2f} and ${prices[1]:.2f}, " in said
 
 
+def test_an_arm_machines_seconds_are_billed_at_arms_price() -> None:
+    arm = Machine("Neoverse N1", 2, architecture="aarch64")
+    runs = [run(arm, 9, 8), run(arm, 9, 8, table="rembg-512x512")]
+    assert f"InSPyReNet base cost ${Measured(8, 0, architecture='arm64').on_demand(1000):.2f}, " in thousand(runs)
+
+
 def test_a_sentence_about_one_machine_names_one_ratio() -> None:
     assert ratios([run(FAST, 3.4, 1)], "upstream-base-static-512x512", LATER) == "1/3.4"
 
