@@ -34,12 +34,13 @@ def main() -> int:
     parser.add_argument("--results", type=int, default=6, help="results of each process, the first among them")
     arguments = parser.parse_args()
     threads = str(this_machine().cores)
+    command = " ".join(["python -m bench.against_rembg", *sys.argv[1:]]) if sys.argv[1:] else "make bench-rembg"
     libraries = versions(sys.executable, ["onnxruntime", "numpy", "pillow"])
     libraries |= versions(BENCH_PYTHON, ["rembg", "pymatting", "numba"])
 
     def keep(table: str, title: str, watch: Watch, figures: Mapping[str, Figures]) -> bool:
         where, columns = watch.circumstances(), tuple(figures)
-        record(Run(table, title, "make bench-rembg", where, columns, rows(figures), libraries))
+        record(Run(table, title, command, where, columns, rows(figures), libraries))
         ours, other = figures[OURS], next(one for name, one in figures.items() if name != OURS)
         return ours.first_s >= other.first_s or ours.warm_s >= other.warm_s or ours.peak_bytes >= other.peak_bytes
 

@@ -80,7 +80,9 @@ def main() -> None:
     run = Run(
         table=f"upstream-{arguments.mode}-{arguments.resize}-{arguments.size}",
         title=f"{arguments.mode}, {arguments.resize}, {width_px}×{height_px}",
-        command=f"make bench-upstream MODE={arguments.mode} RESIZE={arguments.resize} SIZE={arguments.size}",
+        command=f"make bench-upstream MODE={arguments.mode} RESIZE={arguments.resize} SIZE={arguments.size} "
+        f"BENCH='--rounds {arguments.rounds} --results {arguments.results}"
+        f"{' --without-empty-cache' if arguments.without_empty_cache else ''}'",
         circumstances=watch.circumstances(),
         columns=tuple(figures),
         rows=(*rows(figures, inside=True), *warm_ups),
