@@ -78,23 +78,14 @@ def ratios(runs: Sequence[Run], table: str, row: str) -> str:
     return span(found, "1/{:.1f}")
 
 
-def upstream_takeaway(runs: Sequence[Run]) -> str:
-    """Say what is true of InSPyReNet against the naive handler on every machine."""
-    first, later, peak = (ratios(runs, UPSTREAM, row) for row in (FIRST, LATER, PEAK))
-    return (
-        f"Depending on the processor and the day, InSPyReNet base needs {later} of the time that a naive handler of "
-        f"transparent-background needs for a picture, {first} for the first one after a start, and "
-        f"{peak} of its memory."
-    )
+def takeaway(table: str, sentence: str) -> Callable[[Sequence[Run]], str]:
+    """Make the text of how ours compares on every machine: `later`, `first` and `peak` are the ratios in it."""
 
+    def text(runs: Sequence[Run]) -> str:
+        rows = {"first": FIRST, "later": LATER, "peak": PEAK}
+        return sentence.format(**{name: ratios(runs, table, row) for name, row in rows.items()})
 
-def rembg_takeaway(runs: Sequence[Run]) -> str:
-    """Say what is true of the embedded model against rembg on every machine."""
-    first, later, peak = (ratios(runs, REMBG, row) for row in (FIRST, LATER, PEAK))
-    return (
-        f"The embedded model needs {later} of rembg's time for a small picture, {first} for the first one after a "
-        f"start, and {peak} of its memory."
-    )
+    return text
 
 
 def measured(run: Run) -> Measured:
@@ -137,8 +128,17 @@ def thousand(runs: Sequence[Run]) -> str:
 
 
 DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
-    "upstream-takeaway": upstream_takeaway,
-    "rembg-takeaway": rembg_takeaway,
+    "upstream-takeaway": takeaway(
+        UPSTREAM,
+        "Depending on the processor and the day, InSPyReNet base needs {later} of the time that a naive handler of "
+        "transparent-background needs for a picture, {first} for the first one after a start, and {peak} of its "
+        "memory.",
+    ),
+    "rembg-takeaway": takeaway(
+        REMBG,
+        "The embedded model needs {later} of rembg's time for a small picture, {first} for the first one after a "
+        "start, and {peak} of its memory.",
+    ),
     "thousand": thousand,
     "costs-base": month(UPSTREAM),
     "costs-u2netp": month(REMBG),
