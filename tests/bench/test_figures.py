@@ -213,8 +213,8 @@ def test_contenders_are_timed_as_whole_processes(tmp_path: Path) -> None:
     figures = compete(contenders, tmp_path / "picture", rounds=1, results=3)
     theirs, ours = figures[PEER], figures[OURS]
     assert 0 < theirs.marks_s["loaded"] < theirs.first_s
-    assert theirs.first_s > ours.first_s
-    assert theirs.warm_s > ours.warm_s
+    assert theirs.first_s >= 0.4  # what it slept; how much more, a busy machine decides
+    assert theirs.warm_s >= 0.06
     assert ours.warm_s < ours.first_s  # a later result begins when the one before it ended, not with the process
     assert theirs.warm_s - theirs.around_s == pytest.approx(0.02, abs=1e-6)
     assert theirs.peak_bytes > 1_000_000
