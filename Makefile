@@ -72,8 +72,11 @@ $(VENV)/ready: tests/requirements.txt $(shell find layers/matting -name '*.py' -
 	.venv-bench/bin/python -m pip install --quiet --require-hashes --no-deps --requirement bench/requirements.txt
 	touch $@
 
-# Measurements; quiet machines give better ones.
-.PHONY: bench-rembg bench-encode bench-memory
+# Measurements, described in bench/README.md; quiet machines give better ones. `figures` pastes their files into the documents.
+.PHONY: figures bench-rembg bench-encode bench-memory
+figures: $(VENV)/ready
+	$(RUN) -m bench.paste
+
 bench-rembg: .venv-bench/ready build/model/u2netp/model.json
 	$(RUN) -m bench.against_rembg
 

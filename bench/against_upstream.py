@@ -7,24 +7,22 @@ Both run on the same number of threads, and on the same checkpoint; a synthetic 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from bench.contest import ROOT, Contender, Figures, compete
+from bench.contest import Contender, Figures, compete, rows
+from bench.figures import OURS, ROOT, Row, Run
+from bench.machine import this_machine, versions
 from bench.pictures import photograph
+from bench.record import Watch, record
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-MODEL_PYTHON = ROOT / ".venv-model" / "bin" / "python"
-EMPTY, FILLED, OURS = "naive, numba's cache empty", "naive, cache filled", "ours"
+MODEL_PYTHON = str(ROOT / ".venv-model" / "bin" / "python")
+EMPTY, FILLED = "naive, numba's cache empty", "naive, cache filled"
 
 
 def main() -> None:
-    """Print one table: rows are what is timed, columns who."""
+    """Write a file and print a table: rows are what is timed, columns who."""
     parser = argparse.ArgumentParser(prog="python -m bench.against_upstream")
     parser.add_argument("--mode", choices=("base", "fast"), default="base")
     parser.add_argument("--resize", choices=("static", "dynamic"), default="static")
@@ -37,22 +35,20 @@ def main() -> None:
     arguments = parser.parse_args()
     width_px, height_px = (int(side) for side in arguments.size.split("x"))
     picture = photograph(width_px, height_px)
-    threads = str(len(os.sched_getaffinity(0)))
-    naive = [
-        str(MODEL_PYTHON),
-        "-m",
-        "bench.worker_naive",
-        str(arguments.checkpoint.resolve()),
-        arguments.mode,
-        arguments.resize,
-    ]
-    with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryDirectory() as filled:
+    watch = Watch.start()
+    threads = str(this_machine().cores)
+    libraries = versions(sys.executable, ["onnxruntime", "numpy", "pillow"])
+    libraries |= versions(MODEL_PYTHON, ["torch", "transparent-background", "pymatting", "numba"])
+    checkpoint = str(arguments.checkpoint.resolve())
+    naive = [MODEL_PYTHON, "-m", "bench.worker_naive", checkpoint, arguments.mode, arguments.resize]
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as cache:
+        # One run with an empty cache fills it for the others.
         surroundings = {
-            "TRANSPARENT_BACKGROUND_FILE_PATH": empty,
+            "TRANSPARENT_BACKGROUND_FILE_PATH": home,
             "OMP_NUM_THREADS": threads,
             "PYTHONWARNINGS": "ignore",
+            "NUMBA_CACHE_DIR": cache,
         }
-        filled_cache = Contender(FILLED, naive, {**surroundings, "NUMBA_CACHE_DIR": filled})
         ours = Contender(
             OURS,
             [sys.executable, "-m", "bench.worker_ours"],
@@ -62,43 +58,37 @@ def main() -> None:
                 "INSPIRENET_RESIZE": arguments.resize,
             },
         )
-        figures: dict[str, Figures] = {}
-        # One run with an empty cache fills it for the others.
-        cold = Contender(EMPTY, naive, {**surroundings, "NUMBA_CACHE_DIR": filled})
-        first = compete([cold], photograph(64, 64) if arguments.without_empty_cache else picture, rounds=1, results=2)
-        if not arguments.without_empty_cache:
-            figures |= first
-        figures |= compete([filled_cache, ours], picture, rounds=arguments.rounds, results=arguments.results)
+        first = compete(
+            [Contender(EMPTY, naive, surroundings)],
+            photograph(64, 64) if arguments.without_empty_cache else picture,
+            rounds=1,
+            results=2,
+        )
+        figures: dict[str, Figures] = {} if arguments.without_empty_cache else first
+        contenders = [Contender(FILLED, naive, surroundings), ours]
+        figures |= compete(contenders, picture, rounds=arguments.rounds, results=arguments.results)
         awake = Contender(
             "warm-up",
             [sys.executable, "-m", "bench.worker_warmup"],
             {**ours.environment, "INSPIRENET_RESIZE": "dynamic"},
         )
-        marks = compete([awake], picture, rounds=max(3, arguments.rounds), results=1)["warm-up"].marks_s
-    title = f"{arguments.mode}, {arguments.resize}, {width_px}×{height_px}, {threads} threads"
-    sys.stdout.write(_table(figures, marks, title) + "\n")
-
-
-def _table(figures: Mapping[str, Figures], marks_s: Mapping[str, float], title: str) -> str:
-    ours = figures[OURS]
-    others = [name for name in figures if name != OURS]
-    rows: list[tuple[str, Callable[[Figures], float], str]] = [
-        ("start → model loaded", lambda one: one.marks_s["loaded"], "s"),
-        ("start → first result", lambda one: one.first_s, "s"),
-        ("a later result", lambda one: one.warm_s, "s"),
-        ("a later result, all but the network", lambda one: one.around_s, "s"),
-        ("peak memory", lambda one: one.peak_bytes / 1e6, "MB"),
+        marks_s = compete([awake], picture, rounds=max(3, arguments.rounds), results=1)["warm-up"].marks_s
+    warm_ups = [
+        Row(f"start → {mark} (64×64, dynamic)", ("s",) * len(figures), (*[None] * (len(figures) - 1), round(value, 4)))
+        for mark, value in marks_s.items()
     ]
-    lines = [f"| {title} | {' | '.join(others)} | ours | ratio |", f"|{'---|' * (len(others) + 3)}"]
-    for what, read, unit in rows:
-        theirs = [read(figures[name]) for name in others]
-        shown = " | ".join(f"{value:.2f} {unit}" if unit == "s" else f"{value:.0f} {unit}" for value in theirs)
-        mine = read(ours)
-        own = f"{mine:.2f} {unit}" if unit == "s" else f"{mine:.0f} {unit}"
-        lines.append(f"| {what} | {shown} | {own} | {', '.join(f'1/{value / mine:.1f}' for value in theirs)} |")
-    for mark, value in marks_s.items():
-        lines.append(f"| start → {mark} (64×64, dynamic) | {'– | ' * len(others)}{value:.2f} s | |")
-    return "\n".join(lines)
+    run = Run(
+        table=f"upstream-{arguments.mode}-{arguments.resize}-{arguments.size}",
+        title=f"{arguments.mode}, {arguments.resize}, {width_px}×{height_px}",
+        command=f"make bench-upstream MODE={arguments.mode} RESIZE={arguments.resize} SIZE={arguments.size} "
+        f"BENCH='--rounds {arguments.rounds} --results {arguments.results}"
+        f"{' --without-empty-cache' if arguments.without_empty_cache else ''}'",
+        circumstances=watch.circumstances(),
+        columns=tuple(figures),
+        rows=(*rows(figures, inside=True), *warm_ups),
+        libraries=libraries,
+    )
+    record(run)
 
 
 if __name__ == "__main__":

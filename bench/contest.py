@@ -1,7 +1,7 @@
 """Times contenders as whole processes: fresh start to first result, warm results, peak memory.
 
-Enters: commands whose processes print a JSON line a result, as `bench/worker_*.py` do. Leaves: figures, and a table of
-ratios. Contenders take turns, so that a machine whose speed drifts treats them alike.
+Enters: commands whose processes print one JSON line per result, as `bench/worker_*.py` do. Leaves: figures. Contenders
+take turns, so that a machine whose speed drifts treats them alike.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import statistics
 import subprocess
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from bench.figures import ROOT, Row
 
-ROOT = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,23 @@ def compete(contenders: Sequence[Contender], picture: Path, *, rounds: int, resu
     }
 
 
-def table(figures: Mapping[str, Figures], title: str) -> str:
-    """Lay figures out in Markdown; ratios are the first contender's to each other."""
-    ours = next(iter(figures.values()))
-    lines = [f"| {title} | first result | warm | peak memory |", "|---|---|---|---|"]
-    for name, one in figures.items():
-        if one is ours:
-            lines.append(f"| {name} | {one.first_s:.2f} s | {one.warm_s:.2f} s | {one.peak_bytes / 1e6:.0f} MB |")
-        else:
-            lines.append(
-                f"| {name} | {one.first_s:.2f} s (ours ×{ours.first_s / one.first_s:.2f}) "
-                f"| {one.warm_s:.2f} s (×{ours.warm_s / one.warm_s:.2f}) "
-                f"| {one.peak_bytes / 1e6:.0f} MB (×{ours.peak_bytes / one.peak_bytes:.2f}) |"
-            )
-    return "\n".join(lines)
+FIRST, LATER, PEAK = "start → first result", "a later result", "peak memory"
+
+
+def rows(figures: Mapping[str, Figures], *, inside: bool = False) -> tuple[Row, ...]:
+    """Make a table's rows of figures; `inside` adds what only workers that time their network know."""
+    reads: list[tuple[str, str, Callable[[Figures], float]]] = [
+        (FIRST, "s", lambda one: one.first_s),
+        (LATER, "s", lambda one: one.warm_s),
+        (PEAK, "MB", lambda one: one.peak_bytes / 1e6),
+    ]
+    if inside:
+        reads.insert(0, ("start → model loaded", "s", lambda one: one.marks_s["loaded"]))
+        reads.insert(3, ("a later result, all but the network", "s", lambda one: one.around_s))
+    return tuple(
+        Row(name, (unit,) * len(figures), tuple(round(read(one), 4) for one in figures.values()))
+        for name, unit, read in reads
+    )
 
 
 def _run(contender: Contender, picture: Path, results: int) -> Figures:

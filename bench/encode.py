@@ -12,7 +12,10 @@ import time
 import numpy as np
 from PIL import Image
 
+from bench.figures import Row, Run
+from bench.machine import versions
 from bench.pictures import photograph
+from bench.record import Watch, record
 
 CHOICES: dict[str, dict[str, object]] = {
     "PNG, Pillow's default": {"format": "PNG"},
@@ -26,7 +29,9 @@ CHOICES: dict[str, dict[str, object]] = {
 
 
 def main() -> None:
-    """Print a Markdown table: the best of three times, and the bytes."""
+    """Write a file and print a table: the best of three times, and the bytes."""
+    watch = Watch.start()
+    measured: list[Row] = []
     with Image.open(photograph(4000, 3000)) as image:
         rgb = np.asarray(image.convert("RGB"), dtype=np.int16)
     height_px, width_px = rgb.shape[:2]
@@ -37,7 +42,6 @@ def main() -> None:
     cutout = np.dstack([np.clip(rgb + noise, 0, 255).astype(np.uint8), alpha])
     cutout[alpha == 0] = 0
     picture = Image.fromarray(cutout)
-    sys.stdout.write("| encoder | time | size |\n|---|---|---|\n")
     for name, options in CHOICES.items():
         times = []
         for _ in range(3):
@@ -45,7 +49,17 @@ def main() -> None:
             begun = time.perf_counter()
             picture.save(out, **options)  # type: ignore[arg-type]  # Pillow's options differ by format
             times.append(time.perf_counter() - begun)
-        sys.stdout.write(f"| {name} | {min(times):.2f} s | {len(out.getvalue()) / 1e6:.1f} MB |\n")
+        measured.append(Row(name, ("s", "MB"), (round(min(times), 4), len(out.getvalue()) / 1e6)))
+    run = Run(
+        table="encode-4000x3000",
+        title="a cut-out of 12 megapixels",
+        command="make bench-encode",
+        circumstances=watch.circumstances(),
+        columns=("time", "size"),
+        rows=tuple(measured),
+        libraries=versions(sys.executable, ["numpy", "pillow"]),
+    )
+    record(run)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Compare ways to estimate foreground colours: time, memory, and how far each is from PyMatting's result.
 
-    python bench/foreground.py [--sizes 1024x1024 4000x3000]
+    python -m bench.foreground [--sizes 1024x1024 4000x3000]
 
 It needs what .venv-model has (PyMatting with numba, OpenCV). Each figure comes from a process of its own, so that peak
 memory and first calls are one way's alone. "first call" includes the imports, and for PyMatting numba's compile.
@@ -20,7 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-PHOTOGRAPH = Path(__file__).parents[1] / "demo" / "photos" / "astronaut.jpg"
+from bench.figures import ROOT
+from bench.report import peak_bytes
+
+PHOTOGRAPH = ROOT / "demo" / "photos" / "astronaut.jpg"
 WARM_CALLS = 3
 
 Picture = NDArray[np.uint8]
@@ -131,7 +134,7 @@ def measure(way: str, folder: Path) -> None:
     """Run one way in this process; store its colours and print its figures as JSON."""
     # Not one .npz: unpacking it would peak, and hide as much of the memory that is measured.
     image, alpha = np.load(folder / "image.npy"), np.load(folder / "alpha.npy")
-    before_kb = peak_kb()
+    before_bytes = peak_bytes()
     started = time.perf_counter()
     estimate = WAYS[way]()
     result = estimate(image, alpha)
@@ -141,22 +144,16 @@ def measure(way: str, folder: Path) -> None:
         started = time.perf_counter()
         estimate(image, alpha)
         warm_s.append(time.perf_counter() - started)
-    added_mb = (peak_kb() - before_kb) / 1000
+    added_mb = (peak_bytes() - before_bytes) / 1e6
     np.save(folder / "result.npy", result)
     json.dump({"first_s": first_s, "warm_s": min(warm_s), "added_mb": added_mb}, sys.stdout)
-
-
-def peak_kb() -> int:
-    """Read this process's peak from Linux; getrusage's would begin with the peak of the process that started it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0])
 
 
 def measure_apart(way: str, folder: Path, numba_cache: Path) -> tuple[dict[str, float], Picture]:
     """Run one way in a process of its own, with the given cache of numba's."""
     figures = subprocess.run(
-        [sys.executable, __file__, "--measure", way, str(folder)],
-        check=True, stdout=subprocess.PIPE, env=os.environ | {"NUMBA_CACHE_DIR": str(numba_cache)},
+        [sys.executable, "-m", "bench.foreground", "--measure", way, str(folder)],
+        check=True, cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | {"NUMBA_CACHE_DIR": str(numba_cache)},
     ).stdout  # fmt: skip
     return json.loads(figures), np.load(folder / "result.npy")
 

@@ -14,7 +14,7 @@ SIZES = ((1024, 1024), (1280, 1280), (1696, 1280))
 
 
 def main() -> None:
-    """Print a line a size."""
+    """Print a line for each size."""
     parser = argparse.ArgumentParser(prog="python -m bench.network_memory")
     parser.add_argument("--model-dir", type=Path, required=True)
     model_dir = parser.parse_args().model_dir.resolve()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
+from bench.figures import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FOLDER = ROOT / ".cache" / "bench"
 
 

@@ -1,6 +1,6 @@
 """The naive handler of the incident: `transparent_background.Remover`, bytes in, PNG out. Runs in .venv-model.
 
-Arguments: picture, results, mode, resize, checkpoint.
+Arguments: checkpoint, mode, resize, picture, results.
 """
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ from __future__ import annotations
 import io
 import sys
 import time
-from pathlib import Path
 
 from PIL import Image
 from transparent_background import Remover
 
-from bench.report import report_mark, report_result
+from bench.report import report_results
 
-checkpoint, mode, resize, picture, results = sys.argv[1:6]
+checkpoint, mode, resize = sys.argv[1:4]
 remover = Remover(mode=mode, device="cpu", ckpt=checkpoint, resize=resize)
 network_s = 0.0
 forward = remover.model.forward
@@ -30,10 +29,12 @@ def timed_forward(batch: object) -> object:
     return saliency
 
 
-remover.model.forward = timed_forward
-report_mark("loaded")
-data = Path(picture).read_bytes()
-for _ in range(int(results)):
+def cut_out(data: bytes) -> bytes:
+    """Do what a first handler does."""
     out = io.BytesIO()
     remover.process(Image.open(io.BytesIO(data)).convert("RGB"), type="rgba").save(out, "PNG")
-    report_result(len(out.getvalue()), network_s)
+    return out.getvalue()
+
+
+remover.model.forward = timed_forward
+report_results(cut_out, lambda: network_s)

@@ -9,6 +9,6 @@ from handler.settings import Settings
 from handler.warmup import warm_up
 
 pipeline = Pipeline(Settings.from_env())
-warmth = warm_up(pipeline, Invocation("bench"))
+warmth = warm_up(pipeline, Invocation("bench", cold_start=True))
 report_mark(f"warm-up says {warmth.status_code}")
 report_result(0)
