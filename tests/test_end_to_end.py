@@ -18,7 +18,7 @@ from local import events
 from local.emulator import ROOT, Emulator
 from tests.clients import REMOVEBG, SENDERS, Sender, read
 from tests.conftest import Buckets, metrics_of
-from tests.pictures import opened, sample, save, scene
+from tests.pictures import opened, sample, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,32 +146,6 @@ def test_the_log_has_lines_and_metrics_and_no_traceback(warm: Emulator) -> None:
     counted = {name for document in metrics_of(log) for name in document}
     assert {"ColdStart", "WarmupSuccess", "PictureCutOut", "PictureRefused", "ModelLoadTime", "PredictTime"} <= counted
     assert not [line for line in lines_of(log) if "failed unforeseen" in str(line.get("message"))]
-
-
-def memory_growth(function: Emulator, requests: list[Any]) -> float:
-    """Send requests; give how much memory the process holds after the last, relative to after the tenth."""
-    for request in requests[:10]:
-        assert function.invoke(request).status_code == 200
-    after_ten = function.resident_bytes()
-    for request in requests[10:]:
-        assert function.invoke(request).status_code == 200
-    return function.resident_bytes() / after_ten - 1
-
-
-@pytest.mark.timeout(900)  # 200 inferences: under a minute on idle cores, minutes where others share them
-def test_200_requests_leave_memory_where_it_was_after_the_tenth(u2netp: Path) -> None:
-    """The claim is about the same request: what a job holds is let go when it is done."""
-    with Emulator({"MODEL_DIR": str(u2netp)}, memory_mb=1769) as function:  # one thread, for a shared machine's sake
-        assert abs(memory_growth(function, [form_event("http-api", sample("JPEG"))] * 200)) < 0.05
-
-
-def test_200_requests_of_many_sizes_do_not_grow_beyond_the_largest(brightness: Path) -> None:
-    """The allocator keeps the largest picture's pages; it is among the first ten, so that only a leak grows on."""
-    sizes = [(440, 330)] * 5 + [(40 + 37 * number % 400, 30 + 53 * number % 300) for number in range(195)]
-    with Emulator({"MODEL_DIR": str(brightness)}) as function:
-        assert (
-            abs(memory_growth(function, [form_event("http-api", save(scene(*size), "JPEG")) for size in sizes])) < 0.05
-        )
 
 
 @pytest.mark.parametrize(
