@@ -29,7 +29,7 @@ def test_200_requests_leave_memory_where_it_was_after_the_tenth(brightness: Path
 
 
 def test_50_inferences_of_the_embedded_model_leave_memory_where_it_was_after_the_tenth(u2netp: Path) -> None:
-    """The same with a real network, whose 200 would take a minute and a half: its session's own memory does not grow."""
+    """The same with a real network, whose 200 would take minutes: its session's own memory does not grow."""
     with Emulator({"MODEL_DIR": str(u2netp)}, memory_mb=1769) as function:  # one thread, for a shared machine's sake
         assert abs(memory_growth(function, [form_event("http-api", sample("JPEG"))] * 50)) < 0.05
 
