@@ -61,7 +61,7 @@ QUERIES = (
         "slowest pictures",
         f'filter message = "picture" and {outcome("cut_out")}\n'
         "| fields @timestamp, "
-        f"{fields('picture', 'predict_ms', 'decode_ms', 'compose_ms', 'encode_ms', 'fetch_ms', 'deliver_ms')}, "
+        f"{fields('picture', *(f'{stage}_ms' for stage in telemetry.STAGES_MS))}, "
         f"{fields('picture', 'width_px', 'height_px', 'model', 'origin', 'request_id')}\n"
         f"| sort {field('picture', 'predict_ms')} desc\n"
         "| limit 50\n",

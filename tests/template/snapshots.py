@@ -1,7 +1,7 @@
-"""The stack that is deployed, written down to be read and compared: python -m tests.template.snapshots renews the files.
+"""The stack that is deployed, to be read and compared: python -m tests.template.snapshots renews the files.
 
-`defaults.yaml` has the whole stack; each other file has what another set of parameters changes in it. Values that a parameter
-gives are all different, so that two that have been swapped show.
+`defaults.yaml` has the whole stack; each other file has what another set of parameters changes in it. No two parameters
+are given the same value, so that two that have been swapped show.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def snapshots() -> dict[str, str]:
 
 
 def _parts(deployed: Stack) -> dict[str, Any]:
-    """Give resources and outputs without notes; the version's name is a hash that every change alters, so it goes without."""
+    """Give resources and outputs without notes, and the version without its hash, which every change alters."""
     version = deployed.version()
     bare = {
         name: {part: value for part, value in resource.items() if part not in {"Metadata", "Condition"}}

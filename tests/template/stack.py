@@ -140,7 +140,7 @@ class Scope:
         raise NotImplementedError(function)
 
     def resolve(self, thing: Any) -> Any:  # noqa: PLR0911 - JSON; a return for each function
-        """Work out parameters, `Fn::If`, `Fn::Sub`, `Fn::Select`, `Fn::Join` and `Fn::FindInMap`; leave references to resources."""
+        """Work out parameters, and functions as far as parameters reach; leave references to resources."""
         if isinstance(thing, list):
             return [resolved for each in thing if (resolved := self.resolve(each)) != NOTHING]
         if not isinstance(thing, dict):
@@ -159,7 +159,11 @@ class Scope:
                     return self.mappings[table][row][column]
                 case "Fn::Sub":
                     text, names = argument if isinstance(argument, list) else (argument, {})
-                    known = {**self.values, **PSEUDO, **{name: _within_sub(self.resolve(it)) for name, it in names.items()}}
+                    known = {
+                        **self.values,
+                        **PSEUDO,
+                        **{name: _within_sub(self.resolve(it)) for name, it in names.items()},
+                    }
                     filled = re.sub(r"\$\{([^}]+)\}", lambda found: str(known.get(found[1], found[0])), text)
                     return {"Fn::Sub": filled} if "${" in filled else filled
                 case "Fn::Select":

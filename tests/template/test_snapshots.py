@@ -35,7 +35,9 @@ def test_no_snapshot_is_left_over() -> None:
 def test_one_snapshot_gives_every_parameter_and_no_value_twice() -> None:
     given = SETS["everything"].parameters
     assert set(given) == set(template()["Parameters"]) - NOT_GIVEN
-    switches = [value for about in template()["Parameters"].values() for value in map(str, about.get("AllowedValues", []))]
+    switches = [
+        value for about in template()["Parameters"].values() for value in map(str, about.get("AllowedValues", []))
+    ]
     free = [value for name, value in given.items() if value not in switches]
     assert len(set(free)) == len(free)
     defaults = {name: str(about.get("Default")) for name, about in template()["Parameters"].items()}
