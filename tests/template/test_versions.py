@@ -83,7 +83,10 @@ def test_every_parameter_is_changed_here() -> None:
 )
 def test_a_version_is_published_where_the_function_changes(base: str, change: dict[str, str]) -> None:
     before, after = stack(**BASES[base]), stack(**BASES[base] | change)
-    assert (before.version() != after.version()) == (versioned(before) != versioned(after))
+    changed, published = versioned(before) != versioned(after), before.version() != after.version()
+    assert changed == published, (
+        f"template.yaml names the parameters that change the function beside ImageUri; {change}"
+    )
 
 
 @pytest.mark.parametrize("change", [{"MemoryMb": "4096"}, {"Resize": "dynamic"}, {"TimeoutSeconds": "300"}], ids=str)
