@@ -6,6 +6,7 @@ are given the same value, so that two that have been swapped show.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,7 @@ SETS = {
 }
 
 
+@functools.cache
 def snapshots() -> dict[str, str]:
     """Give each file's text by its name."""
     defaults = _parts(stack())
