@@ -38,13 +38,15 @@ STAGES_MS = {
     "deliver": "DeliverTime",
 }
 
-# Lines of the log by their message, with the fields that saved queries may ask for. A picture has the times of the stages that it
-# went through, and `code` and `reason` unless it was cut out.
+# Lines of the log by their message, with the fields that saved queries may ask for. A picture has the times of the
+# stages that it went through, and `code` and `reason` unless it was cut out.
 LINES = {
-    "picture": frozenset({
-        *("outcome", "code", "reason", "origin", "source", "request_id", "model", "width_px", "height_px"),
-        *(f"{stage}_ms" for stage in STAGES_MS),
-    }),
+    "picture": frozenset(
+        {
+            *("outcome", "code", "reason", "origin", "source", "request_id", "model", "width_px", "height_px"),
+            *(f"{stage}_ms" for stage in STAGES_MS),
+        }
+    ),
     "warm-up": frozenset({"status_code", "detail", "model_ready", "cold_start", "total_time_s", "request_id"}),
 }
 
