@@ -47,8 +47,8 @@ STAGES_MS = {
 
 UNFORESEEN = "failed unforeseen"  # the message of every exception that nobody foresaw
 
-# Lines of the log by their message, with the fields that saved queries may ask for. A picture has the times of the stages that it
-# went through, and `code` and `reason` unless it was cut out.
+# Lines of the log by their message, with the fields that saved queries may ask for. A picture has the times of the
+# stages that it went through, and `code` and `reason` unless it was cut out.
 LINES = {
     "picture": frozenset(
         {
