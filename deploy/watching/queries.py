@@ -38,7 +38,8 @@ QUERIES = (
     Query(
         "FailuresQuery",
         "failures",
-        f"fields @timestamp, level, message, {fields('picture', 'code', 'reason', 'trigger', 'picture', 'request_id')}\n"
+        "fields @timestamp, level, message, "
+        f"{fields('picture', 'code', 'reason', 'trigger', 'picture', 'request_id')}\n"
         '| filter level in ["ERROR", "CRITICAL"] or type = "platform.runtimeDone" and record.status != "success"\n'
         "| sort @timestamp desc\n"
         "| limit 100\n",
