@@ -166,6 +166,11 @@ image-lint: .venv-lint/ready ## hadolint, shellcheck, zizmor, and a wheel for ea
 	    --python-version $$python --only-binary :all: --require-hashes --requirement layers/dependencies/requirements.txt \
 	    --requirement layers/dependencies/serve.txt || exit 1; done; done
 
+# Alarms, saved queries and the dashboard in template.yaml, from the tables in deploy/watching; a test compares.
+.PHONY: watching
+watching: $(VENV)/ready
+	$(RUN) -m deploy.watching
+
 # SAM's own judgement, cfn-lint's and checkov's; then the tests of the translated template.
 template-check: $(VENV)/ready .venv-sam/ready .venv-checkov/ready ## SAM, cfn-lint and checkov, and the tests of the translated stack
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv-sam/bin/sam validate --lint --template template.yaml

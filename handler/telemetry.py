@@ -47,6 +47,18 @@ STAGES_MS = {
 
 UNFORESEEN = "failed unforeseen"  # the message of every exception that nobody foresaw
 
+# Lines of the log by their message, with the fields that saved queries may ask for. A picture has the times of the
+# stages that it went through, and `code` and `reason` unless it was cut out.
+LINES = {
+    "picture": frozenset(
+        {
+            *("outcome", "code", "reason", "trigger", "picture", "request_id", "model", "width_px", "height_px"),
+            *(f"{stage}_ms" for stage in STAGES_MS),
+        }
+    ),
+    "warm-up": frozenset({"status_code", "detail", "model_ready", "cold_start", "total_time_s", "request_id"}),
+}
+
 logger = Logger(service=SERVICE, utc=True, serialize_stacktrace=False)
 metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
 

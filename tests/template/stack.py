@@ -28,6 +28,7 @@ PSEUDO = {
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AWS::StackName": "cutout",
+    "AWS::URLSuffix": "amazonaws.com",
 }
 NOTHING = {"Ref": "AWS::NoValue"}
 
@@ -65,6 +66,11 @@ class Stack:
             for name, resource in self.resources.items()
             if resource["Type"] == f"AWS::{kind}"
         }
+
+    def version(self) -> str:
+        """Give the logical id of the function's version: CloudFormation publishes a new one where it changes."""
+        (name,) = self.of_type("Lambda::Version")
+        return name
 
 
 def stack(**given: str) -> Stack:
@@ -134,7 +140,7 @@ class Scope:
         raise NotImplementedError(function)
 
     def resolve(self, thing: Any) -> Any:  # noqa: PLR0911 - JSON; a return for each function
-        """Work out parameters, `Fn::If`, `Fn::Sub`, `Fn::Join` and `Fn::FindInMap`; leave references to resources."""
+        """Work out parameters, and functions as far as parameters reach; leave references to resources."""
         if isinstance(thing, list):
             return [resolved for each in thing if (resolved := self.resolve(each)) != NOTHING]
         if not isinstance(thing, dict):
@@ -153,14 +159,31 @@ class Scope:
                     return self.mappings[table][row][column]
                 case "Fn::Sub":
                     text, names = argument if isinstance(argument, list) else (argument, {})
-                    known = {**self.values, **PSEUDO, **{name: self.resolve(value) for name, value in names.items()}}
+                    known = {
+                        **self.values,
+                        **PSEUDO,
+                        **{name: _within_sub(self.resolve(it)) for name, it in names.items()},
+                    }
                     filled = re.sub(r"\$\{([^}]+)\}", lambda found: str(known.get(found[1], found[0])), text)
                     return {"Fn::Sub": filled} if "${" in filled else filled
+                case "Fn::Select":
+                    index, choices = argument
+                    return self.resolve(choices[int(index)])
                 case "Fn::Join":
                     separator, parts = argument
                     return separator.join(parts if isinstance(parts, list) else [self.resolve(parts)])
         pairs = {name: self.resolve(value) for name, value in thing.items()}
         return {name: value for name, value in pairs.items() if value != NOTHING}
+
+
+def _within_sub(value: Any) -> str:
+    """Write a value as `Fn::Sub` fills it in; a reference to a resource stays one."""
+    match value:
+        case {"Ref": name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"${{{name}.{attribute}}}"
+    return str(value)
 
 
 def walk(thing: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

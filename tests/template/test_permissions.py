@@ -5,14 +5,28 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.template.stack import Stack, stack
+import pytest
 
-BUCKET = "arn:aws:s3:::cutout-{}-123456789012-us-east-1"
+from tests.template.stack import SECRET, Stack, stack
+
+INPUT_KEY, OUTPUT_KEY, SECRET_KEY = (
+    f"arn:aws:kms:us-east-1:123456789012:key/{of}" for of in ("input", "output", "secret")
+)
 
 
-def allowed(deployed: Stack) -> dict[str, dict[str, str]]:
+def allowed(deployed: Stack) -> dict[str, dict[str, list[str]]]:
     """Give each role's actions with the resources that they are allowed on."""
-    roles: dict[str, dict[str, str]] = {}
+    roles: dict[str, dict[str, list[str]]] = {}
+    for role, statement in statements(deployed):
+        assert statement["Effect"] == "Allow"
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            roles.setdefault(role, {}).setdefault(action, []).append(place(statement["Resource"]))
+    return roles
+
+
+def statements(deployed: Stack) -> list[tuple[str, dict[str, Any]]]:
+    """Give what every role may do, with its role."""
     documents: list[tuple[str, Any]] = [
         (name, policy["PolicyDocument"])
         for name, role in deployed.of_type("IAM::Role").items()
@@ -21,31 +35,80 @@ def allowed(deployed: Stack) -> dict[str, dict[str, str]]:
     documents += [
         (policy["RoleName"]["Ref"], policy["PolicyDocument"]) for policy in deployed.of_type("IAM::RolePolicy").values()
     ]
-    for role, document in documents:
-        for statement in document["Statement"]:
-            assert statement["Effect"] == "Allow"
-            actions = statement["Action"]
-            for action in [actions] if isinstance(actions, str) else actions:
-                place = json.dumps(statement["Resource"]).strip('"')
-                known = roles.setdefault(role, {})
-                known[action] = f"{known[action]}, {place}" if action in known else place
-    return roles
+    return [(role, statement) for role, document in documents for statement in document["Statement"]]
+
+
+def place(resource: Any) -> str:
+    """Write a resource in short: an ARN, or what CloudFormation fills in."""
+    match resource:
+        case {"Ref": name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"${{{name}.{attribute}}}"
+        case {"Fn::Sub": text}:
+            return str(text)
+    return str(resource)
 
 
 def test_the_actions_are_exactly_these() -> None:
-    uploads, cutouts = BUCKET.format("input"), BUCKET.format("output")
     assert allowed(stack(WarmStrategy="schedule", WarmEnvironments="2")) == {
         "FunctionRole": {
-            "logs:CreateLogStream": '{"Fn::GetAtt": ["FunctionLogs", "Arn"]}',
-            "logs:PutLogEvents": '{"Fn::GetAtt": ["FunctionLogs", "Arn"]}',
-            "sqs:SendMessage": '{"Fn::GetAtt": ["DeadLetters", "Arn"]}',
-            "s3:GetObject": f"{uploads}/*, {cutouts}/cutouts/*",
-            "s3:GetObjectVersion": f"{uploads}/*",
-            "s3:ListBucket": f'["{uploads}", "{cutouts}"]',
-            "s3:PutObject": f"{cutouts}/cutouts/*",
-            "lambda:InvokeFunction": "arn:aws:lambda:us-east-1:123456789012:function:cutout:live",
+            "logs:CreateLogStream": ["${FunctionLogs.Arn}"],
+            "logs:PutLogEvents": ["${FunctionLogs.Arn}"],
+            "sqs:SendMessage": ["${DeadLetters.Arn}"],
+            "s3:GetObject": ["arn:aws:s3:::${OutputBucket}/cutouts/*", "arn:aws:s3:::${InputBucket}/*"],
+            "s3:PutObject": ["arn:aws:s3:::${OutputBucket}/cutouts/*"],
+            "s3:ListBucket": ["arn:aws:s3:::${OutputBucket}", "arn:aws:s3:::${InputBucket}"],
+            "s3:GetObjectVersion": ["arn:aws:s3:::${InputBucket}/*"],
+            "lambda:InvokeFunction": ["arn:aws:lambda:us-east-1:123456789012:function:cutout:live"],
         },
-        "WarmUpRole": {"lambda:InvokeFunction": '{"Ref": "FunctionAliaslive"}'},
+        "WarmUpRole": {"lambda:InvokeFunction": ["${FunctionAliaslive}"]},
+    }
+
+
+def test_a_bucket_under_its_stacks_name_that_another_account_has_taken_is_out_of_reach() -> None:
+    for _, statement in statements(stack()):
+        if "s3:" in json.dumps(statement["Action"]):
+            assert statement["Condition"] == {"StringEquals": {"aws:ResourceAccount": "123456789012"}}
+
+
+def test_a_bucket_of_ones_own_may_belong_to_another_account() -> None:
+    deployed = stack(ExistingInputBucket="photos", ExistingOutputBucket="results")
+    assert not [statement for _, statement in statements(deployed) if "Condition" in statement]
+
+
+def test_the_secret_of_the_keys_may_be_read_and_no_other() -> None:
+    role = allowed(stack(ApiKeysSecretArn=SECRET))["FunctionRole"]
+    assert role["secretsmanager:GetSecretValue"] == [SECRET]
+    assert "kms:Decrypt" not in role
+    assert "secretsmanager:GetSecretValue" not in allowed(stack())["FunctionRole"]
+
+
+def test_customer_keys_are_used_through_their_service_alone() -> None:
+    deployed = stack(
+        ApiKeysSecretArn=SECRET, ApiKeysKmsKeyArn=SECRET_KEY, InputKmsKeyArn=INPUT_KEY, OutputKmsKeyArn=OUTPUT_KEY
+    )
+    used = {
+        statement["Resource"]: (statement["Action"], statement["Condition"]["StringEquals"]["kms:ViaService"])
+        for _, statement in statements(deployed)
+        if "kms:" in json.dumps(statement["Action"])
+    }
+    assert used == {
+        SECRET_KEY: ("kms:Decrypt", "secretsmanager.us-east-1.amazonaws.com"),
+        INPUT_KEY: ("kms:Decrypt", "s3.us-east-1.amazonaws.com"),
+        OUTPUT_KEY: (["kms:Decrypt", "kms:GenerateDataKey"], "s3.us-east-1.amazonaws.com"),
+    }
+
+
+def test_new_buckets_are_encrypted_with_their_customer_keys() -> None:
+    buckets = stack(InputKmsKeyArn=INPUT_KEY, OutputKmsKeyArn=OUTPUT_KEY).of_type("S3::Bucket")
+    keys = {
+        name: bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"]
+        for name, bucket in buckets.items()
+    }
+    assert keys == {
+        "InputBucket": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": INPUT_KEY},
+        "OutputBucket": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": OUTPUT_KEY},
     }
 
 
@@ -77,17 +140,46 @@ def test_roles_are_for_their_service_alone() -> None:
     }
 
 
-def test_buckets_are_private_encrypted_versioned_and_tls_only() -> None:
+def test_buckets_are_private_encrypted_versioned_and_kept() -> None:
     deployed = stack()
     buckets = deployed.of_type("S3::Bucket")
     assert set(buckets) == {"InputBucket", "OutputBucket"}
     for name, bucket in buckets.items():
-        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["PublicAccessBlockConfiguration"] == {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        }
         assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
         assert bucket["LifecycleConfiguration"]["Rules"]
         assert deployed.resources[name]["DeletionPolicy"] == "Retain"
-        (statement,) = deployed.of_type("S3::BucketPolicy")[f"{name}Policy"]["PolicyDocument"]["Statement"]
-        assert statement["Effect"] == "Deny"
-        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def tls_only(action: str, resources: Any) -> dict[str, Any]:
+    """Give the statement that refuses everything on these resources without TLS."""
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": resources,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+@pytest.mark.parametrize("name", ["InputBucket", "OutputBucket"])
+def test_a_bucket_and_its_objects_are_refused_without_tls(name: str) -> None:
+    policy = stack().of_type("S3::BucketPolicy")[f"{name}Policy"]
+    assert policy["Bucket"] == {"Ref": name}
+    objects = {"Fn::Sub": f"${{{name}.Arn}}/*"}
+    assert policy["PolicyDocument"]["Statement"] == [tls_only("s3:*", [{"Fn::GetAtt": [name, "Arn"]}, objects])]
+
+
+def test_the_dead_letters_are_refused_without_tls() -> None:
+    (policy,) = stack().of_type("SQS::QueuePolicy").values()
+    assert policy["Queues"] == [{"Ref": "DeadLetters"}]
+    arn = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    assert policy["PolicyDocument"]["Statement"] == [tls_only("sqs:*", arn)]

@@ -36,23 +36,8 @@ def test_a_strategy_has_its_own_resources_alone(strategy: str) -> None:
     }
 
 
-def test_pings_ask_for_the_environments_wanted() -> None:
-    deployed = stack(WarmStrategy="schedule", **GIVEN["schedule"])
-    schedule = deployed.of_type("Scheduler::Schedule")["WarmUp"]
-    assert schedule["ScheduleExpression"] == "rate(7 minutes)"
-    assert schedule["Target"]["Input"] == '{"warmup": true, "concurrency": 4}'
-
-
 def test_one_environment_needs_no_right_to_invoke_itself() -> None:
     assert "FanOutPolicy" not in stack(WarmStrategy="schedule").resources
-
-
-def test_provisioned_environments_warm_up_at_start() -> None:
-    deployed = stack(WarmStrategy="provisioned", ProvisionedConcurrency="2")
-    variables = deployed.of_type("Lambda::Function")["Function"]["Environment"]["Variables"]
-    assert variables["MIN_INSTANCES"] == "2"
-    alias = deployed.of_type("Lambda::Alias")["FunctionAliaslive"]
-    assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": "2"}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +57,8 @@ def test_provisioned_environments_warm_up_at_start() -> None:
         ({"HttpApi": "key"}, ["need ApiKeysSecretArn"]),
         ({"FunctionUrl": "key"}, ["need ApiKeysSecretArn"]),
         ({"ExistingInputBucket": "photos", "ExistingOutputBucket": "photos"}, ["must differ"]),
+        ({"Uploads": "off", "ExistingInputBucket": "photos"}, ["With Uploads=off"]),
+        ({"Uploads": "off", "ExistingOutputBucket": "results"}, ["With Uploads=off"]),
     ],
 )
 def test_impossible_combinations_are_refused_before_deployment(given: dict[str, str], sentences: list[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.stack import SECRET, Stack, stack, walk
+from tests.template.stack import ROOT, SECRET, Stack, stack, walk
 
 ALIAS = {"Ref": "FunctionAliaslive"}
 EVERYTHING = {
@@ -55,9 +55,7 @@ def test_nothing_else_refers_to_the_function_without_its_alias() -> None:
         for _, part in walk(resource)
         if part in ({"Ref": "Function"}, {"Fn::GetAtt": ["Function", "Arn"]})
     }
-    metrics = {name for name in bare if name.endswith("Alarm")}  # a dimension that is the function's name
-    versions = {name for name in bare if name.startswith("FunctionVersion")}
-    assert bare - metrics - versions == {"FunctionAliaslive", "FunctionEventInvokeConfig"}
+    assert bare - {deployed.version()} == {"FunctionAliaslive", "FunctionEventInvokeConfig"}
     assert deployed.of_type("Lambda::EventInvokeConfig")["FunctionEventInvokeConfig"]["Qualifier"] == "live"
 
 
@@ -83,9 +81,7 @@ def test_requests_are_signed_or_carry_a_key() -> None:
     assert not {"UrlPermission", "UrlInvokePermission"} & set(signed.resources)
     keyed = stack(**EVERYTHING)
     assert keyed.of_type("ApiGatewayV2::Route")["ApiRoute"]["AuthorizationType"] == "NONE"
-    assert keyed.of_type("Lambda::Function")["Function"]["Environment"]["Variables"]["API_KEYS"] == (
-        f"{{{{resolve:secretsmanager:{SECRET}:SecretString}}}}"
-    )
+    assert keyed.of_type("Lambda::Url")["Url"]["AuthType"] == "NONE"
 
 
 def test_the_default_lets_nobody_in_without_credentials() -> None:
@@ -94,19 +90,6 @@ def test_the_default_lets_nobody_in_without_credentials() -> None:
     assert not deployed.of_type("Lambda::Url")
     principals = [permission["Principal"] for permission in deployed.of_type("Lambda::Permission").values()]
     assert "*" not in principals
-
-
-def test_the_http_api_is_throttled() -> None:
-    settings = stack(ThrottleRate="7", ThrottleBurst="9").of_type("ApiGatewayV2::Stage")["ApiStage"]
-    assert settings["DefaultRouteSettings"]["ThrottlingRateLimit"] == "7"
-    assert settings["DefaultRouteSettings"]["ThrottlingBurstLimit"] == "9"
-
-
-def test_an_upload_is_tried_again_and_then_kept() -> None:
-    bounded = stack().of_type("Lambda::EventInvokeConfig")["FunctionEventInvokeConfig"]
-    assert bounded["MaximumRetryAttempts"] == 2
-    assert bounded["MaximumEventAgeInSeconds"] == "21600"
-    assert bounded["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 
 
 def test_a_given_bucket_is_used_and_not_made() -> None:
@@ -121,10 +104,50 @@ def test_a_given_bucket_is_used_and_not_made() -> None:
 
 def test_origins_are_let_in_by_name_only() -> None:
     assert "CorsConfiguration" not in stack().of_type("ApiGatewayV2::Api")["Api"]
-    assert "CorsConfiguration" in stack(AllowedOrigins="https://example.com").of_type("ApiGatewayV2::Api")["Api"]
+    assert "Cors" not in stack(FunctionUrl="iam").of_type("Lambda::Url")["Url"]
+    page = "https://example.com"
+    deployed = stack(AllowedOrigins=page, FunctionUrl="iam")
+    assert deployed.of_type("ApiGatewayV2::Api")["Api"]["CorsConfiguration"]["AllowOrigins"] == page
+    assert deployed.of_type("Lambda::Url")["Url"]["Cors"]["AllowOrigins"] == page
 
 
-def test_a_deployment_is_a_canary_that_the_critical_alarms_stop() -> None:
+def routes(deployed: Stack) -> dict[str, str]:
+    """Give the authorisation that each route of the HTTP API asks for."""
+    return {it["RouteKey"]: it["AuthorizationType"] for it in deployed.of_type("ApiGatewayV2::Route").values()}
+
+
+def test_a_preflight_needs_no_signature_and_everything_else_does() -> None:
+    assert routes(stack(AllowedOrigins="https://example.com")) == {
+        "$default": "AWS_IAM",
+        "OPTIONS /{proxy+}": "NONE",
+        "OPTIONS /": "NONE",
+    }
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"HttpApi": "key", "ApiKeysSecretArn": SECRET, "AllowedOrigins": "https://a.example"}]
+)
+def test_no_route_is_open_without_need(given: dict[str, str]) -> None:
+    assert set(routes(stack(**given))) == {"$default"}
+
+
+def test_a_page_may_send_the_headers_of_a_signed_request() -> None:
+    deployed = stack(AllowedOrigins="https://example.com", FunctionUrl="iam")
+    signed = {"authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"}
+    assert signed <= set(deployed.of_type("ApiGatewayV2::Api")["Api"]["CorsConfiguration"]["AllowHeaders"])
+    assert signed <= set(deployed.of_type("Lambda::Url")["Url"]["Cors"]["AllowHeaders"])
+
+
+def test_the_two_places_that_name_the_input_bucket_agree() -> None:
+    deployed = stack()
+    permission = deployed.of_type("Lambda::Permission")["InputBucketPermission"]
+    assert permission["SourceArn"] == f"arn:aws:s3:::{deployed.of_type('S3::Bucket')['InputBucket']['BucketName']}"
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    assert text.count("${AWS::StackName}-input-") == 2
+    assert text.count("${AWS::StackName}-output-") == 1
+
+
+def test_a_deployment_is_a_canary_that_three_critical_alarms_stop() -> None:
     group = stack().of_type("CodeDeploy::DeploymentGroup")["FunctionDeploymentGroup"]
     assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
     stopping = {alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]}

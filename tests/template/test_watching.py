@@ -1,14 +1,14 @@
-"""Alarms, dashboard and saved queries name what the code emits, and every alarm has its page in the runbook."""
+"""Alarms and dashboard show what the code emits, and every alarm has its page in the runbook."""
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from typing import Any
 
 import pytest
 
+from deploy.watching.__main__ import TEMPLATE, renewed
 from handler import telemetry
 from tests.template.stack import ROOT, stack
 
@@ -27,8 +27,6 @@ PLATFORM = {
     "InspyrenetLambda/Platform": {"cutout-MemoryUsedMb"},  # of this template's own filter
 }
 DIMENSIONS = {"service": telemetry.SERVICE, telemetry.FUNCTION_DIMENSION: "cutout"}
-# Fields that Logs Insights, the platform and Powertools add to a line.
-GIVEN_FIELDS = {"@timestamp", "@message", "level", "message", "type", "record"}
 CRITICAL_FOR_DEPLOYMENT = {"ModelNotReadyAlarm", "FunctionErrorsAlarm", "PicturesFailedAlarm"}
 
 
@@ -42,6 +40,10 @@ def alarm_metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
         if "MetricName" in alarm
         else [it["MetricStat"]["Metric"] for it in alarm["Metrics"] if "MetricStat" in it]
     )
+
+
+def dimensions(metric: dict[str, Any]) -> dict[str, Any]:
+    return {it["Name"]: it["Value"] for it in metric["Dimensions"]}
 
 
 def dashboard() -> list[dict[str, Any]]:
@@ -63,10 +65,48 @@ def test_an_alarm_watches_a_metric_that_is_emitted(name: str) -> None:
     for metric in metrics:
         if metric["Namespace"] == telemetry.NAMESPACE:
             assert metric["MetricName"] in OWN
-            dimensions = {it["Name"]: it["Value"] for it in metric["Dimensions"]}
-            assert dimensions == {"service": telemetry.SERVICE, telemetry.FUNCTION_DIMENSION: {"Ref": "Function"}}
+            assert dimensions(metric) == DIMENSIONS
         else:
             assert metric["MetricName"] in PLATFORM[metric["Namespace"]]
+
+
+def test_alarms_of_lambda_watch_the_alias_that_triggers_target() -> None:
+    deployed = stack()
+    alias = deployed.of_type("Lambda::Alias")["FunctionAliaslive"]["Name"]
+    function = deployed.of_type("Lambda::Function")["Function"]["FunctionName"]
+    watched = [
+        dimensions(metric)
+        for alarm in alarms().values()
+        for metric in alarm_metrics(alarm)
+        if metric["Namespace"] == "AWS/Lambda"
+    ]
+    assert watched
+    assert all(it == {"FunctionName": function, "Resource": f"{function}:{alias}"} for it in watched)
+
+
+@pytest.mark.parametrize("name", sorted(stack().of_type("CloudWatch::Alarm")))
+def test_an_alarm_sounds_above_its_threshold_and_is_quiet_while_nothing_happens(name: str) -> None:
+    alarm = alarms()[name]
+    assert alarm["ComparisonOperator"] in {"GreaterThanOrEqualToThreshold", "GreaterThanThreshold"}
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_the_latency_alarm_sounds_before_the_http_api_gives_up() -> None:
+    integration = stack().of_type("ApiGatewayV2::Integration")["ApiIntegration"]
+    assert 0.5 * integration["TimeoutInMillis"] < alarms()["LatencyAlarm"]["Threshold"] < integration["TimeoutInMillis"]
+
+
+def test_the_watching_part_is_what_the_tables_give() -> None:
+    committed = TEMPLATE.read_text(encoding="utf-8")
+    assert committed == renewed(committed), "make watching"
+
+
+def test_alarms_may_publish_to_their_topic() -> None:
+    (policy,) = stack().of_type("SNS::TopicPolicy").values()
+    assert policy["Topics"] == [{"Ref": "AlarmTopic"}]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "sns:Publish")
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
 
 
 def test_every_warm_up_that_fails_has_its_alarm() -> None:
@@ -116,54 +156,6 @@ def test_the_memory_is_read_from_the_platforms_report() -> None:
     assert value == 431
 
 
-def logged_fields() -> set[str]:
-    """Name what the handler logs: the keys of its dictionaries, and of what it calls `facts`."""
-    fields = set(telemetry.STAGES_MS)
-    for path in (ROOT / "handler").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Dict):
-                fields |= {
-                    key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
-                }
-            elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "facts":
-                fields.add(ast.literal_eval(node.slice))
-    return fields | {f"{stage}_ms" for stage in telemetry.STAGES_MS}
-
-
-def queries() -> dict[str, str]:
-    saved = {it["Name"]: str(it["QueryString"]) for it in stack().of_type("Logs::QueryDefinition").values()}
-    shown = {
-        widget["properties"]["title"]: widget["properties"]["query"].split("|", 1)[1]
-        for widget in dashboard()
-        if widget["type"] == "log"
-    }
-    return saved | shown
-
-
-@pytest.mark.parametrize("name", sorted(queries()))
-def test_a_query_asks_for_fields_that_are_logged(name: str) -> None:
-    without_texts = re.sub(r'"[^"]*"', '""', queries()[name])
-    named = set(re.findall(r"\bas (\w+)", without_texts))
-    words = set(re.findall(r"@?[a-zA-Z_][\w.]*(?!\w*\()", without_texts))
-    language = {"fields", "filter", "sort", "limit", "stats", "by", "as", "and", "or", "in", "desc", "asc", "bin", "h"}
-    functions = set(re.findall(r"(\w+)\(", without_texts))
-    unknown = {
-        word
-        for word in words - language - functions - named
-        if word.split(".", maxsplit=1)[0] not in GIVEN_FIELDS | logged_fields()
-    }
-    assert not unknown
-
-
-def test_the_queries_messages_are_those_of_the_code() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "handler").rglob("*.py"))
-    for query in queries().values():
-        for message in re.findall(r'message = "([^"]+)"', query):
-            assert f'"{message}"' in code
-        for outcome in re.findall(r'outcome = "([^"]+)"', query):
-            assert outcome in telemetry.PICTURES
-
-
 @pytest.mark.parametrize("name", sorted(stack().of_type("CloudWatch::Alarm")))
 def test_an_alarm_says_what_it_means_and_the_first_thing_to_do(name: str) -> None:
     alarm = alarms()[name]
@@ -181,5 +173,6 @@ def test_the_runbook_has_a_page_for_each_alarm_and_no_other() -> None:
         re.sub(r"cutout-(critical|warning)-", "", it["AlarmName"]) for it in alarms().values()
     )
     for page in re.split(r"^## ", runbook, flags=re.MULTILINE)[1:]:
-        for part in ("**Means**", "**First**", "**Then**"):
-            assert part in page, page.splitlines()[0]
+        parts = re.fullmatch(r"[\w-]+\n\n\*\*Means\*\* (.+)\*\*First\*\* (.+)\*\*Then\*\*(.+)", page, re.DOTALL)
+        assert parts, page.splitlines()[0]
+        assert all(len(part.strip()) > 40 for part in parts.groups()), page.splitlines()[0]
