@@ -168,7 +168,7 @@ image-lint: .venv-lint/ready ## hadolint, shellcheck, zizmor, and a wheel for ea
 
 # Alarms, saved queries and the dashboard in template.yaml, from the tables in deploy/watching; a test compares.
 .PHONY: watching
-watching: $(VENV)/ready
+watching: $(VENV)/ready ## writes the watching part of template.yaml from its tables
 	$(RUN) -m deploy.watching
 
 # SAM's own judgement, cfn-lint's and checkov's; then the tests of the translated template.

@@ -75,7 +75,8 @@ class SecretKeys:
         except GetParameterError as error:
             if "AccessDenied" in str(error):
                 raise AccessDenied(
-                    "The function's role needs secretsmanager:GetSecretValue on the keys' secret."
+                    "The function's role needs secretsmanager:GetSecretValue on the keys' secret and, where that is "
+                    "encrypted with a key of yours, kms:Decrypt on it (the parameter ApiKeysKmsKeyArn)."
                 ) from error
             raise DependencyError("The secret with the API keys could not be read; try again.") from error
         entries = [entry for entry in re.split(r"[,\s]+", text) if entry] if isinstance(text, str) else []
