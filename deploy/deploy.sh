@@ -22,7 +22,7 @@ if [ -z "${IMAGE_URI:-}" ]; then
     aws ecr create-repository --repository-name "$repository" --image-tag-mutability IMMUTABLE \
       --image-scanning-configuration scanOnPush=true >/dev/null
   if ! aws ecr describe-images --repository-name "$repository" --image-ids "imageTag=$tag" >/dev/null 2>&1; then
-    deploy/image.sh "$IMAGE_URI" "$MODEL" "$ARCHITECTURE"
+    image/build.sh "$IMAGE_URI" "$MODEL" "$ARCHITECTURE"
     aws ecr get-login-password | docker login --username AWS --password-stdin "$registry"
     docker push "$IMAGE_URI"
   fi
