@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from layers.model.sources import SOURCES
-from tests.deploy.desk import Desk
+
+if TYPE_CHECKING:
+    from tests.deploy.desk import Desk
 
 UNVERIFIED = [name for name, source in SOURCES.items() if source.checksum is None]
 
