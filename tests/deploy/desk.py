@@ -14,8 +14,11 @@ from local.emulator import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/inspyrenet-lambda"
+REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 STAGING = "inspyrenet-lambda-staging"
+PRODUCTION = "inspyrenet-lambda-production"
+REPOSITORY = f"{REGISTRY}/{STAGING}"
+PUSHED = f"sha256:{'d' * 64}"
 ALIAS = f"arn:aws:lambda:us-east-1:123456789012:function:{STAGING}:live"
 
 # Stand in for programs that would build, push and deploy: they note their arguments.
@@ -26,6 +29,15 @@ if "--password-stdin" in sys.argv:
 with open(os.environ["AWS_CLI_CALLS"], "a", encoding="utf-8") as file:
     file.write(json.dumps([os.path.basename(sys.argv[0]), sys.argv[1:]]) + "\\n")
 """
+# What was pushed from here is known by its digest, in the repository that it went to.
+DOCKER = (
+    NOTE
+    + """
+if sys.argv[1:3] == ["image", "inspect"]:
+    print("elsewhere.example.com/another@sha256:" + "e" * 64)
+    print(sys.argv[-1].rpartition(":")[0] + "@{pushed}")
+"""
+)
 AWS = """#!/bin/sh
 PYTHONPATH={root} exec {python} -m tests.deploy.aws_cli "$@"
 """
@@ -56,14 +68,14 @@ class Desk:
         self._tools = folder / "bin"
         self._calls = folder / "calls"
         self._tools.mkdir()
-        for name in ("sam", "docker"):
-            self.tool(name, NOTE)
+        self.tool("sam", NOTE)
+        self.tool("docker", DOCKER)
         self.tool("aws", AWS)
 
     def tool(self, name: str, text: str) -> None:
         """Put a stand-in in its place."""
         path = self._tools / name
-        path.write_text(text.format(python=sys.executable, root=ROOT), encoding="utf-8")
+        path.write_text(text.format(python=sys.executable, root=ROOT, pushed=PUSHED), encoding="utf-8")
         path.chmod(0o755)
 
     def without(self, tool: str) -> None:
