@@ -286,16 +286,17 @@ def test_the_boundary_leaves_the_stacks_roles_what_they_are_given(buckets: dict[
 
 
 def arn_of(resource: Any) -> str:
-    """Give the ARN behind a reference to one of the stack's resources."""
+    """Give the ARN behind a reference to one of the stack's resources, whose names begin with the stack's."""
+    logs = f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{STACK}:*"
     match resource:
         case {"Fn::GetAtt": ["DeadLetters", "Arn"]}:
             return f"arn:aws:sqs:{ACCOUNT}:{STACK}-DeadLetters-1A2B3C4D5E6F"
         case {"Fn::GetAtt": ["FunctionLogs", "Arn"]}:
-            return f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{STACK}:*"
+            return logs
         case {"Fn::Sub": str(text)}:
-            return text.replace("${FunctionLogs.Arn}", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{STACK}:*")
-        case {"Ref": str(name)}:
-            return f"arn:aws:lambda:{ACCOUNT}:function:{STACK}:live" if "Alias" in name else name
+            return re.sub(r"\$\{(In|Out)putBucket\}", f"{STACK}-bucket", text.replace("${FunctionLogs.Arn}", logs))
+        case {"Ref": str(name)} if "Alias" in name:
+            return f"arn:aws:lambda:{ACCOUNT}:function:{STACK}:live"
         case _:
             return str(resource)
 
