@@ -215,12 +215,21 @@ def test_a_long_history_is_asked_for_in_pieces(desk: Desk) -> None:
     assert [len(asked["deploymentIds"]) for asked in ran.of("deploy batch-get-deployments")] == [25, 5]
 
 
-@pytest.mark.parametrize("moves", [[], [Moved("1", "2")]], ids=["no deployment", "a parameter"])
-def test_where_there_is_no_earlier_image_nothing_is_touched(desk: Desk, moves: list[Moved]) -> None:
-    images = {"2": "c", "1": "c"}
-    ran = desk.run(
-        "deploy/rollback.sh", "staging", answers=[*PLACES, *history(*moves), *versions("2", images), *UPDATE]
-    )
+@pytest.mark.parametrize(
+    ("moves", "images"),
+    [
+        ([], {"2": "c", "1": "c"}),
+        ([Moved("1", "2")], {"2": "c", "1": "c"}),
+        # The second version of all failed, and CodeDeploy went back to the first.
+        ([Moved("2", "1", back=True)], {"1": "c", "2": "b"}),
+    ],
+    ids=["no deployment", "a parameter", "moved back"],
+)
+def test_where_there_is_no_earlier_image_nothing_is_touched(
+    desk: Desk, moves: list[Moved], images: dict[str, str | None]
+) -> None:
+    answers = [*PLACES, *history(*moves), *versions(next(iter(images)), images), *UPDATE]
+    ran = desk.run("deploy/rollback.sh", "staging", answers=answers)
     assert ran.status == 1
     assert f"never in service with another image than this, {image('c')}" in ran.output
     assert ran.of("cloudformation update-stack") == []
