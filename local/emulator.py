@@ -75,6 +75,26 @@ def emulator_binary() -> Path:
     return binary
 
 
+def invoke(address: str, event: object) -> Reply:
+    """Send one event to the emulator that listens there, and wait for its answer.
+
+    Raises urllib.error.URLError where nothing listens.
+    """
+    request = urllib.request.Request(f"{address}{INVOKE}", json.dumps(event).encode())
+    begun = time.perf_counter()
+    try:
+        with urllib.request.urlopen(request, timeout=600) as response:
+            status, body = response.status, response.read()
+    except urllib.error.HTTPError as error:
+        status, body = error.code, error.read()
+    elapsed_s = time.perf_counter() - begun
+    try:
+        payload = json.loads(body)
+    except ValueError:
+        payload = body.decode(errors="replace")
+    return Reply(status, payload, elapsed_s)
+
+
 class Emulator:
     """A running function: `with Emulator({"MODEL_DIR": …}) as function: function.invoke(event)`."""
 
@@ -127,19 +147,7 @@ class Emulator:
 
     def invoke(self, event: object) -> Reply:
         """Send one event and wait for its answer."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{INVOKE}", json.dumps(event).encode())
-        begun = time.perf_counter()
-        try:
-            with urllib.request.urlopen(request, timeout=600) as response:
-                status, body = response.status, response.read()
-        except urllib.error.HTTPError as error:
-            status, body = error.code, error.read()
-        elapsed_s = time.perf_counter() - begun
-        try:
-            payload = json.loads(body)
-        except ValueError:
-            payload = body.decode(errors="replace")
-        return Reply(status, payload, elapsed_s)
+        return invoke(f"http://127.0.0.1:{self._port}", event)
 
     def log(self) -> str:
         """Give what the function has written so far."""

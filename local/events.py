@@ -10,7 +10,13 @@ from typing import Any, Literal
 from urllib.parse import quote_plus
 
 EVENTS = Path(__file__).resolve().parent.parent / "events"
-SENDERS = {"rest": "apigw_v1", "http-api": "apigw_v2", "function-url": "function_url", "alb": "alb_multivalue"}
+Sender = Literal["rest", "http-api", "function-url", "alb"]
+SENDERS: dict[Sender, str] = {
+    "rest": "apigw_v1",
+    "http-api": "apigw_v2",
+    "function-url": "function_url",
+    "alb": "alb_multivalue",
+}
 
 
 def load(name: str) -> Any:  # noqa: ANN401 - what JSON holds
@@ -19,7 +25,7 @@ def load(name: str) -> Any:  # noqa: ANN401 - what JSON holds
 
 
 def request(  # noqa: PLR0913, PLR0917 - a request has these parts, in this order
-    sender: Literal["rest", "http-api", "function-url", "alb"],
+    sender: Sender,
     method: str,
     path: str,
     body: bytes = b"",

@@ -28,7 +28,7 @@ def test_the_demo_shows_every_way_in_and_succeeds(brightness: Path, tmp_path: Pa
         assert step in done.stdout
     assert "WRONG" not in done.stdout
     made = sorted(path.name for path in out.glob("*.png"))
-    assert made == ["disc-function-url.png", "disc-http-api.png", "disc-rest.png", "disc-s3.png"]
+    assert made == ["disc-function-url.png", "disc-http-api.png", "disc-rest.png", "disc-upload.png"]
     for name in made:
         cutout = opened((out / name).read_bytes())
         assert (cutout.mode, cutout.size) == ("RGBA", (200, 150))

@@ -1,8 +1,9 @@
 """Stands in for the network behind the AWS CLI: `python -m tests.deploy.aws_cli SERVICE OPERATION --option value …`.
 
-Enters: a command line as the scripts in deploy/ write it, and in AWS_CLI_ANSWERS what AWS would answer. Leaves: the
-answer as the CLI prints it, and a line for each call in AWS_CLI_CALLS. Operations, options, values and answers are held
-to botocore's models, so that a name which AWS does not know fails here as it would there.
+Enters: a command line as the scripts in deploy/ write it, and in AWS_CLI_ANSWERS what AWS would answer; an answer with
+"after" holds once that was called. Leaves: the answer as the CLI prints it, and a line for each call in AWS_CLI_CALLS.
+Operations, options, values and answers are held to botocore's models, so that a name which AWS does not know fails here
+as it would there.
 """
 
 from __future__ import annotations
@@ -137,7 +138,10 @@ def main() -> int:
     _hold(call.parameters, operation.input_shape, call.name)
     note(call.name, call.parameters)
 
+    done = [json.loads(line)[0] for line in calls.read_text(encoding="utf-8").splitlines()]
     for known in json.loads(os.environ["AWS_CLI_ANSWERS"]):
+        if "after" in known and known["after"] not in done:
+            continue
         if known["call"] == call.name and known.get("where", {}).items() <= call.parameters.items():
             break
     else:

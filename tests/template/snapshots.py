@@ -62,6 +62,7 @@ SETS = {
             "LogRetentionDays": "90",
             "UploadRetrySeconds": "3601",
             "Deployment": "Canary10Percent15Minutes",
+            "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
         },
     ),
     "buckets-of-ones-own": Given(

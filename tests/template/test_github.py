@@ -32,7 +32,7 @@ UNUSED = {
     "elasticfilesystem:*": "no file system",
     "s3files:*": "no file system",
     "firehose:*": "no delivery stream",
-    "iam:*RolePermissionsBoundary": "no boundary",
+    "iam:DeleteRolePermissionsBoundary": "a bounded role stays bounded",
     "kms:*": "no key of one's own",
     "logs:DeleteIndexPolicy": "no index policies",
     "logs:PutIndexPolicy": "no index policies",
@@ -232,7 +232,100 @@ def test_roles_are_made_and_lent_under_a_condition() -> None:
         "scheduler.amazonaws.com",
     ]
     (managed,) = stack().of_type("IAM::Role")["CodeDeployServiceRole"]["ManagedPolicyArns"]
-    assert conditions["iam:AttachRolePolicy"] == {"ArnEquals": {"iam:PolicyARN": managed}}
+    assert conditions["iam:AttachRolePolicy"]["ArnEquals"] == {"iam:PolicyARN": managed}
+
+
+@pytest.mark.parametrize(
+    "action", ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary", "iam:AttachRolePolicy"]
+)
+def test_no_role_is_made_or_given_rights_without_the_boundary(action: str) -> None:
+    allowed = [right for right in rights("StackRole") if matches(action, [right.action])]
+    assert allowed
+    for right in allowed:
+        assert right.condition["StringEquals"]["iam:PermissionsBoundary"] == {"Ref": "Boundary"}
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:CreateUser"],
+)
+def test_the_boundary_can_be_neither_lifted_nor_widened(action: str) -> None:
+    assert not [right for right in rights("StackRole") + rights("DeployRole") if matches(action, [right.action])]
+
+
+@pytest.mark.parametrize("buckets", [{}, {"ExistingInputBucket": "photos", "ExistingOutputBucket": "cutouts"}], ids=str)
+def test_the_boundary_leaves_the_stacks_roles_what_they_are_given(buckets: dict[str, str]) -> None:
+    """What a role's own policies allow and the boundary does not, is lost."""
+    document = roles(Repository="owner/name", Stack=STACK, ApiKeysSecretArn=SECRET, **buckets)["Boundary"]["Properties"]
+    bound = [
+        (action, resource)
+        for statement in document["PolicyDocument"]["Statement"]
+        for action in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+    ]
+    deployed = stack(WarmStrategy="schedule", WarmEnvironments="2", HttpApi="key", ApiKeysSecretArn=SECRET, **buckets)
+    documents = [
+        policy["PolicyDocument"]
+        for role in deployed.of_type("IAM::Role").values()
+        for policy in role.get("Policies", [])
+    ] + [policy["PolicyDocument"] for policy in deployed.of_type("IAM::RolePolicy").values()]
+    given = {
+        (action, arn_of(resource))
+        for document in documents
+        for statement in document["Statement"]
+        for action in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+    }
+    assert len(given) > 5
+    lost = {
+        (action, resource)
+        for action, resource in given
+        if not any(matches(action, [allowed]) and matches(resource, [reach]) for allowed, reach in bound)
+    }
+    assert lost == set()
+
+
+def arn_of(resource: Any) -> str:
+    """Give the ARN behind a reference to one of the stack's resources, whose names begin with the stack's."""
+    logs = f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{STACK}:*"
+    match resource:
+        case {"Fn::GetAtt": ["DeadLetters", "Arn"]}:
+            return f"arn:aws:sqs:{ACCOUNT}:{STACK}-DeadLetters-1A2B3C4D5E6F"
+        case {"Fn::GetAtt": ["FunctionLogs", "Arn"]}:
+            return logs
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{(In|Out)putBucket\}", f"{STACK}-bucket", text.replace("${FunctionLogs.Arn}", logs))
+        case {"Ref": str(name)} if "Alias" in name:
+            return f"arn:aws:lambda:{ACCOUNT}:function:{STACK}:live"
+        case _:
+            return str(resource)
+
+
+def test_the_boundary_bounds_pictures_to_the_stacks_buckets() -> None:
+    made = roles(Repository="owner/name", Stack=STACK)["Boundary"]["Properties"]["PolicyDocument"]["Statement"]
+    (pictures,) = [statement for statement in made if statement["Sid"] == "Pictures"]
+    assert pictures["Resource"] == [f"arn:aws:s3:::{STACK}-*"]
+
+
+PUSHES = {"ecr:PutImage", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"}
+
+
+@pytest.mark.parametrize(("environment", "source"), [("staging", ""), ("production", "inspyrenet-lambda-staging")])
+def test_each_environment_pushes_to_its_own_repository_alone(environment: str, source: str) -> None:
+    """Production reads staging's; staging, whose runs need no approval, reaches nothing of production's."""
+    name = f"inspyrenet-lambda-{environment}"
+    made = roles(Repository="owner/name", Environment=environment, Stack=name, ImagesFrom=source)["DeployRole"]
+    reach: dict[str, set[str]] = {}
+    for statement in made["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]:
+        for action in _list(statement["Action"]):
+            for resource in _list(statement["Resource"]):
+                if action.startswith("ecr:") and resource != "*":
+                    reach.setdefault(resource.rpartition("/")[2], set()).add(action)
+    assert set(reach) == {name, source} - {""}
+    assert reach[name] >= PUSHES
+    for repository in {source} - {""}:
+        assert not reach[repository] & PUSHES
+        assert "ecr:BatchGetImage" in reach[repository]
 
 
 def test_the_workflows_role_is_for_one_environment_of_one_repository() -> None:
@@ -264,6 +357,7 @@ def test_the_workflows_role_may_do_what_the_deployment_calls_and_no_more() -> No
     renamed = {"lambda:Invoke": "lambda:InvokeFunction", "ecr:GetLoginPassword": "ecr:GetAuthorizationToken"}
     needed = {renamed.get(action, action) for action in named}
     needed -= {"sts:GetCallerIdentity", "ecr:CreateRepository"}  # the first needs no right
+    needed -= {"lambda:GetFunction"}  # from a desk: a workflow is given the digest
     assert len(needed) >= 5
     assert {right.action for right in rights("DeployRole")} == needed | OF_SAM | OF_DOCKER
 

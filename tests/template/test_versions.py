@@ -56,6 +56,7 @@ CHANGES: tuple[dict[str, str], ...] = (
     {"LogRetentionDays": "7"},
     {"UploadRetrySeconds": "600"},
     {"Deployment": "AllAtOnce"},
+    {"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary"},
 )
 BASES = {
     "defaults": {},

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Build the image and run it the way Lambda runs it, with buildah and podman: no Docker daemon is needed.
 #
-#   deploy/image-check.sh [BUILD-ARG=VALUE ...]     # as root on Debian or Ubuntu; `make image-check` calls it
+#   image/check.sh [BUILD-ARG=VALUE ...]     # as root on Debian or Ubuntu; `make image-check` calls it
 #
 # It builds the Dockerfile, then starts the image under the Lambda Runtime Interface Emulator with a read-only root, a
 # 512 MB /tmp, no network, no /sys/devices/system/cpu, no capabilities, an unprivileged user and a hard memory limit;
-# local/image_check.py then sends it pings, requests and uploads and judges the answers. At last it runs `serve`.
+# image/judge.py then sends it pings, requests and uploads and judges the answers. At last it runs `serve`.
 #
 # Environment
 #   PYTHON      an interpreter with the test requirements (.venv/bin/python)
@@ -14,6 +14,7 @@
 #               registry: pull the Dockerfile's own BASE_IMAGE
 #   MODEL       u2netp
 #   ENGINE      onnxruntime
+#   ALLOW_UNVERIFIED  1 for a model of which no checksum is published
 #   CHECKPOINT  a file for an InSPyReNet model, instead of the published one
 #   MEMORY_MB   3008
 #   CACHE       .cache/image-check: the stand-in
@@ -67,7 +68,8 @@ fi
 
 # buildah 1.28 finds a stage named by arguments only where they are given: their defaults do not count.
 build=(--isolation chroot --network host --format docker --layers=false "--pull=$pull" --tag "$tag"
-  --build-arg "MODEL=${MODEL:-u2netp}" --build-arg "ENGINE=${ENGINE:-onnxruntime}")
+  --build-arg "MODEL=${MODEL:-u2netp}" --build-arg "ENGINE=${ENGINE:-onnxruntime}"
+  --build-arg "ALLOW_UNVERIFIED=${ALLOW_UNVERIFIED:-}")
 for argument in "$@"; do
   build+=(--build-arg "$argument")
 done
@@ -83,8 +85,8 @@ fi
 start=$SECONDS
 buildah bud "${build[@]}" . >"$work/build.log" 2>&1 || { tail -40 "$work/build.log"; exit 1; }
 echo "built in $((SECONDS - start)) s"
-CONTAINER="podman --runtime runc" deploy/image-size.sh "$tag"
-container run --rm --no-healthcheck --network none --user 993:990 --read-only --entrypoint python --volume "$PWD/deploy/inspect_image.py:/tmp/inspect_image.py:ro" "$tag" /tmp/inspect_image.py
+CONTAINER="podman --runtime runc" image/size.sh "$tag"
+container run --rm --no-healthcheck --network none --user 993:990 --read-only --entrypoint python --volume "$PWD/image/inspection.py:/tmp/inspection.py:ro" "$tag" /tmp/inspection.py
 
 confined=(--no-healthcheck --network none --user 993:990
   --read-only --read-only-tmpfs=false --tmpfs "/tmp:rw,size=512m,mode=1777"
@@ -99,7 +101,7 @@ print(*(config.get("Entrypoint") or []), *(config.get("Cmd") or []), sep="\n")')
 probe() {
   local pid
   pid=$(container inspect -f '{{.State.Pid}}' "$name")
-  nsenter --net --target "$pid" "$python" -m local.image_check "$1" --pid "$pid" || { container logs "$name" 2>&1 | tail -30; exit 1; }
+  nsenter --net --target "$pid" "$python" -m image.judge "$1" --pid "$pid" || { container logs "$name" 2>&1 | tail -30; exit 1; }
 }
 stop() { container rm -f -t 0 "$name" >/dev/null; }
 for scenario in picture-first ping-first; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Print an image's size and its parts: deploy/image-size.sh IMAGE. CONTAINER names the tool (docker).
+# Print an image's size and its parts: image/size.sh IMAGE. CONTAINER names the tool (docker).
 set -euo pipefail
-image=${1:?usage: image-size.sh IMAGE}
+image=${1:?usage: size.sh IMAGE}
 read -ra container <<<"${CONTAINER:-docker}"
 
 total=$("${container[@]}" image inspect --format '{{.Size}}' "$image")

@@ -1,0 +1,59 @@
+"""The scripts in image/, with docker's answers prepared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from layers.model.sources import SOURCES
+
+if TYPE_CHECKING:
+    from tests.deploy.desk import Desk
+
+UNVERIFIED = [name for name, source in SOURCES.items() if source.checksum is None]
+
+DU = """#!/bin/sh
+case "$*" in
+  *"image inspect"*) echo 7126003712 ;;
+  *"--entrypoint du"*) printf '6600000000\\t/opt/python\\n419500000\\t/opt/model\\n60000\\t/var/task\\n' ;;
+  *) printf '4000000000\\t/opt/python/torch\\n' ;;
+esac
+"""
+
+
+def test_parts_of_an_image_beyond_2_gb_add_up(desk: Desk) -> None:
+    """The torch image: awk printed the sum as 7.0195e+09, which the shell could not read."""
+    desk.tool("docker", DU)
+    ran = desk.run("image/size.sh", "image", answers=[])
+    assert ran.status == 0, ran.output
+    assert "7126.0 MB  the image" in ran.output
+    assert " 106.4 MB  base" in ran.output
+
+
+def test_some_model_is_published_without_a_checksum() -> None:
+    assert UNVERIFIED
+
+
+@pytest.mark.parametrize("model", UNVERIFIED)
+def test_a_model_without_a_published_checksum_is_refused(desk: Desk, model: str) -> None:
+    ran = desk.run("image/build.sh", "image", model, answers=[])
+    assert ran.status == 64
+    assert f"{model} has no published checksum" in ran.output
+    assert ran.calls == []
+
+
+@pytest.mark.parametrize("model", UNVERIFIED)
+def test_it_is_built_where_the_user_says_so(desk: Desk, model: str) -> None:
+    ran = desk.run("image/build.sh", "image", model, answers=[], ALLOW_UNVERIFIED="1")
+    assert ran.status == 0, ran.output
+    (build,) = ran.of("docker")
+    assert "ALLOW_UNVERIFIED=1" in build
+
+
+@pytest.mark.parametrize("model", sorted(set(SOURCES) - set(UNVERIFIED)))
+def test_every_other_model_is_built_verified(desk: Desk, model: str) -> None:
+    ran = desk.run("image/build.sh", "image", model, answers=[])
+    assert ran.status == 0, ran.output
+    (build,) = ran.of("docker")
+    assert {f"MODEL={model}", "ALLOW_UNVERIFIED="} <= set(build)
