@@ -44,7 +44,7 @@ model: $(if $(EXPORTED),.venv-model/ready,$(VENV)/ready)
 	$(if $(EXPORTED),.venv-model/bin/python -m layers.model.verify $(OUT) --checkpoint $(or $(CHECKPOINT),$(FETCHED)) \
 	  --picture demo/photos/astronaut.jpg --picture demo/photos/chelsea.jpg)
 
-build/model/u2netp/model.json: $(VENV)/ready layers/model/sources.py layers/model/build.py layers/model/manifest.py
+build/model/u2netp/model.json: $(VENV)/ready layers/model/checkpoints.py layers/model/build.py layers/model/manifest.py
 	$(RUN) -m layers.model.build u2netp --out build/model/u2netp
 
 # Any other artefact takes minutes and torch: nobody gets it unasked.
