@@ -4,6 +4,7 @@
 #
 # MODEL   u2netp, inspyrenet-base, inspyrenet-fast or inspyrenet-base-nightly. Stages it does not need are not built.
 # ENGINE  onnxruntime; or torch, with an InSPyReNet model: the reference image, transparent-background itself.
+# ALLOW_UNVERIFIED  1 downloads inspyrenet-base-nightly, of which upstream publishes no checksum.
 #
 # A checkpoint that is already here: docker build --build-context checkpoint=FOLDER …, with FOLDER/checkpoint.pth in it.
 # Without --provenance=false, BuildKit pushes an index with an attestation, which Lambda refuses.
@@ -85,15 +86,17 @@ WORKDIR /src
 ENV PYTHONPATH=/opt/python
 ARG ENGINE
 ARG MODEL
+ARG ALLOW_UNVERIFIED=
 COPY demo/photos/*.jpg photos/
 COPY layers/__init__.py layers/
 COPY layers/model layers/model
 COPY --from=checkpoint / /checkpoint
 RUN if [ -f /checkpoint/checkpoint.pth ]; then set -- --checkpoint /checkpoint/checkpoint.pth; fi \
- && python -m layers.model.build "${MODEL}" --engine "${ENGINE}" --out /opt/model "$@" \
+ && python -m layers.model.build "${MODEL}" --engine "${ENGINE}" --out /opt/model ${ALLOW_UNVERIFIED:+--allow-unverified} "$@" \
  && if [ "$#" = 0 ]; then set -- --checkpoint .cache/downloads/*.pth; fi \
  && if [ "${ENGINE}" = onnxruntime ]; then \
-      python -m layers.model.verify /opt/model "$@" --picture photos/astronaut.jpg --picture photos/chelsea.jpg; \
+      python -m layers.model.verify /opt/model "$@" --picture photos/astronaut.jpg --picture photos/chelsea.jpg \
+        --picture photos/coffee.jpg; \
     fi \
  && chmod -R a+rX /opt/model
 

@@ -8,4 +8,5 @@ case $architecture in x86_64) platform=linux/amd64 ;; arm64 | aarch64) platform=
 # https://docs.aws.amazon.com/lambda/latest/dg/python-image.html
 docker buildx build --load --provenance=false --sbom=false --platform "$platform" --tag "$tag" \
   --build-arg "MODEL=$model" --build-arg "ENGINE=${ENGINE:-onnxruntime}" \
+  --build-arg "ALLOW_UNVERIFIED=${ALLOW_UNVERIFIED:-}" \
   --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" "${@:4}" .
