@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from layers.model.network import PUBLISHED, Architecture
+from layers.model.network import PUBLISHED
 from layers.model.swin import WINDOW
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from layers.model.checkpoints import Mode
+    from layers.model.network import Architecture
 
 Resize = Literal["static", "dynamic"]
 # torch copies a float64 convolution's input once per kernel element, 9.7 GB at 1024 px: so many bytes of it at a time.
@@ -69,47 +70,34 @@ def _upstream() -> Iterator[None]:
                     os.environ[name] = value
 
 
-def load_remover(mode: Mode, checkpoint: Path, resize: Resize, architecture: Architecture = PUBLISHED) -> Any:  # noqa: ANN401  # upstream is untyped
-    """Construct `transparent_background.Remover` on the CPU from `checkpoint`.
-
-    Remover builds InSPyReNet_SwinB; for another `architecture` it is given that one in its place.
-    """
+def load_remover(mode: Mode, checkpoint: Path, resize: Resize) -> Any:  # noqa: ANN401  # upstream is untyped
+    """Construct `transparent_background.Remover` on the CPU from `checkpoint`."""
     with _upstream():
-        from transparent_background import Remover  # noqa: PLC0415  # its import has side effects
+        from transparent_background import Remover  # noqa: PLC0415  # its import has side effects; see _upstream
 
-        if architecture == PUBLISHED:
-            return Remover(mode=mode, device="cpu", ckpt=str(checkpoint), resize=resize)
-        namespace = sys.modules[Remover.__module__].__dict__
-        published = namespace["InSPyReNet_SwinB"]
-        namespace["InSPyReNet_SwinB"] = lambda base_size, **_: _construct(base_size[0], architecture)
-        try:
-            return Remover(mode=mode, device="cpu", ckpt=str(checkpoint), resize=resize)
-        finally:
-            namespace["InSPyReNet_SwinB"] = published
+        return Remover(mode=mode, device="cpu", ckpt=str(checkpoint), resize=resize)
 
 
 def new_network(base_px: int, architecture: Architecture = PUBLISHED) -> nn.Module:
-    """Construct upstream's InSPyReNet with torch's own random weights, in evaluation mode."""
+    """Construct upstream's InSPyReNet with torch's own random weights, in evaluation mode.
+
+    Its classes are put together as its InSPyReNet_SwinB does, which knows the published size alone.
+    """
     with _upstream():
-        return _construct(base_px, architecture)
+        from transparent_background.backbones.SwinTransformer import SwinTransformer  # noqa: PLC0415  # as above
+        from transparent_background.InSPyReNet import InSPyReNet  # noqa: PLC0415  # as above
 
-
-def _construct(base_px: int, architecture: Architecture) -> nn.Module:
-    """Put upstream's classes together as its InSPyReNet_SwinB does, at any size of the network."""
-    from transparent_background.backbones.SwinTransformer import SwinTransformer  # noqa: PLC0415  # as above
-    from transparent_background.InSPyReNet import InSPyReNet  # noqa: PLC0415  # as above
-
-    encoder = architecture.encoder
-    network: nn.Module = InSPyReNet(
-        SwinTransformer(
-            embed_dim=encoder.widths[0], depths=encoder.depths, num_heads=encoder.heads, window_size=WINDOW
-        ),
-        [encoder.widths[0], *encoder.widths],
-        architecture.depth,
-        [base_px, base_px],
-        threshold=None,
-    )
-    return network.eval()
+        encoder = architecture.encoder
+        network: nn.Module = InSPyReNet(
+            SwinTransformer(
+                embed_dim=encoder.widths[0], depths=encoder.depths, num_heads=encoder.heads, window_size=WINDOW
+            ),
+            [encoder.widths[0], *encoder.widths],
+            architecture.depth,
+            [base_px, base_px],
+            threshold=None,
+        )
+        return network.eval()
 
 
 class Exact:

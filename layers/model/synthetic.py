@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# The published network's code and shape in a hundredth of its encoder and a quarter of its decoder.
+# The same code at a twelfth of the published encoder's operations and a quarter of the decoder's.
 SMALL = Architecture(SwinSize(widths=(64, 128, 256, 512), heads=(2, 4, 8, 16), depths=(2, 2, 2, 2)), depth=32)
 
 _CALIBRATION_PX = 192
@@ -131,7 +131,7 @@ def _take_statistics(norm: nn.Module, inputs: tuple[torch.Tensor]) -> None:
     variance = x.var(dim=(0, 2, 3)).clamp_min(_LEAST_VARIANCE)
     norm.running_var = _round(variance, _step(variance))
     # The mean may be next to zero; how exactly it is known depends on the spread.
-    norm.running_mean = _round(x.mean(dim=(0, 2, 3)), _step(cast("torch.Tensor", norm.running_var).sqrt()))
+    norm.running_mean = _round(x.mean(dim=(0, 2, 3)), _step(norm.running_var.sqrt()))
 
 
 def _spread(convolution: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:

@@ -26,14 +26,11 @@ from PIL import Image
 from torch.nn import functional
 
 from layers.model import manifest, reference
-from layers.model.network import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-    from layers.model.network import Architecture
 
     Float = NDArray[np.float32]
 
@@ -149,11 +146,7 @@ def compare(
 
 
 def verify(
-    folder: Path,
-    checkpoint: Path,
-    pictures: Mapping[str, Image.Image],
-    resizes: Sequence[reference.Resize],
-    architecture: Architecture = PUBLISHED,
+    folder: Path, checkpoint: Path, pictures: Mapping[str, Image.Image], resizes: Sequence[reference.Resize]
 ) -> bool:
     """Print a line per picture and mode to stdout; True where all comparisons are within the bounds.
 
@@ -169,7 +162,7 @@ def verify(
     for resize in resizes:
         if resize == "dynamic" and document.input.size_policy == "fixed":
             continue
-        remover, compared = reference.load_remover(document.mode, checkpoint, resize, architecture), 0
+        remover, compared = reference.load_remover(document.mode, checkpoint, resize), 0
         for outcome in compare(session, remover, document.input, pictures):
             failed = isinstance(outcome, Comparison) and not outcome.passed
             passed &= not failed
