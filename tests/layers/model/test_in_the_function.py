@@ -18,8 +18,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-import pymatting  # behind the skip, as all that only .venv-model has
-from PIL import Image
+from PIL import Image  # behind the skip, as all that only .venv-model has
 
 from handler.job import Inline, Invocation, Job, Rendering
 from handler.pipeline import Pipeline
@@ -32,6 +31,7 @@ from local import events
 from local.emulator import ROOT, Emulator
 from local.s3 import local_s3
 from tests.layers.model.shop import FAST
+from tests.layers.pymatting_alone import estimate_foreground_ml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +75,7 @@ def test_a_finished_picture_is_upstreams(resize: reference.Resize, shop: Shop) -
     """Matte within 1 of 255 everywhere; colours within 2 on 99.9 % of what is seen, half a step on average."""
     picture = photograph()
     remover = reference.load_remover("fast", shop.checkpoint(FAST), resize)
-    remover.matting_fn = pymatting.estimate_foreground_ml  # what upstream takes; load_remover leaves the compile out
+    remover.matting_fn = estimate_foreground_ml()  # what upstream takes; load_remover leaves the compile out
     expected = np.asarray(remover.process(picture, type="rgba")).astype(int)  # (H, W, 4)
     found = cut_out(pipeline_of(shop.artefact(FAST), resize), picture).astype(int)
     assert expected[..., 3].std() > 0.15 * 255
