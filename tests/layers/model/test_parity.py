@@ -42,8 +42,8 @@ SIZES = [
 SIZES_OF_FAST = [(32, 64), (224, 160)]
 CASES = [*((SMALL_BASE, size) for size in SIZES), *((FAST, size) for size in SIZES_OF_FAST)]
 SPEC = manifest.InputSpec("flexible", 384, resample="bilinear", scale="255")
-# What upstream's own float32 may be off by, half a step of 8 bits: beyond it, comparing the 8-bit matte would be a matter
-# of luck. It depends on the machine and its threads; most sizes stay below 3e-4, 320 x 448 is the worst.
+# What upstream's own float32 may be off by, half a step of 8 bits: beyond it, comparing the 8-bit matte would be a
+# matter of luck. It depends on the machine and its threads; most sizes stay below 3e-4, 320 x 448 is the worst.
 WELL_CONDITIONED = 2e-3
 
 
