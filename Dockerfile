@@ -92,10 +92,11 @@ COPY layers/__init__.py layers/
 COPY layers/model layers/model
 COPY --from=checkpoint / /checkpoint
 RUN if [ -f /checkpoint/checkpoint.pth ]; then set -- --checkpoint /checkpoint/checkpoint.pth; fi \
- && python -m layers.model.build "${MODEL}" --engine "${ENGINE}" --out /opt/model "$@" ${ALLOW_UNVERIFIED:+--allow-unverified} \
+ && python -m layers.model.build "${MODEL}" --engine "${ENGINE}" --out /opt/model ${ALLOW_UNVERIFIED:+--allow-unverified} "$@" \
  && if [ "$#" = 0 ]; then set -- --checkpoint .cache/downloads/*.pth; fi \
  && if [ "${ENGINE}" = onnxruntime ]; then \
-      python -m layers.model.verify /opt/model "$@" --picture photos/astronaut.jpg --picture photos/chelsea.jpg; \
+      python -m layers.model.verify /opt/model "$@" --picture photos/astronaut.jpg --picture photos/chelsea.jpg \
+        --picture photos/coffee.jpg; \
     fi \
  && chmod -R a+rX /opt/model
 

@@ -50,15 +50,16 @@ check: $(VENV)/ready .venv-model/ready build/model/u2netp/model.json ## all test
 	NUMBA_CACHE_DIR=$(CURDIR)/.cache/numba .venv-model/bin/python -m pytest -m model tests/layers
 
 # make model MODEL=inspyrenet-base [CHECKPOINT=ckpt_base.pth] [OUT=dir] [FIXED=1]: export, and fail unless it answers as upstream.
+# ALLOW_UNVERIFIED=1 downloads inspyrenet-base-nightly, of which upstream publishes no checksum.
 EXPORTED := $(filter inspyrenet-%,$(MODEL))
 FETCHED = .cache/downloads/ckpt_$(subst -,_,$(MODEL:inspyrenet-%=%)).pth
 model: $(if $(EXPORTED),.venv-model/ready,$(VENV)/demo-ready) ## builds MODEL=u2netp or MODEL=inspyrenet-base [CHECKPOINT=file], and proves it
 	$(if $(EXPORTED),.venv-model/bin/python,$(RUN)) -m layers.model.build $(MODEL) --out $(OUT) \
-	  $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(FIXED),--fixed-size)
+	  $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(if $(FIXED),--fixed-size) $(if $(ALLOW_UNVERIFIED),--allow-unverified)
 	$(if $(EXPORTED),.venv-model/bin/python -m layers.model.verify $(OUT) --checkpoint $(or $(CHECKPOINT),$(FETCHED)) \
-	  --picture demo/photos/astronaut.jpg --picture demo/photos/chelsea.jpg)
+	  --picture demo/photos/astronaut.jpg --picture demo/photos/chelsea.jpg --picture demo/photos/coffee.jpg)
 
-build/model/u2netp/model.json: $(VENV)/demo-ready layers/model/sources.py layers/model/build.py layers/model/manifest.py
+build/model/u2netp/model.json: $(VENV)/demo-ready layers/model/checkpoints.py layers/model/build.py layers/model/manifest.py
 	$(RUN) -m layers.model.build u2netp --out build/model/u2netp
 
 # Any other artefact takes minutes and torch: nobody gets it unasked.

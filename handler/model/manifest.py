@@ -2,6 +2,9 @@
 
 Enters: the folder of an artefact (made by `layers/model`). Leaves: a frozen Manifest, or a ModelError that names the
 file and the field. It must not load the weights.
+
+This is the reading end of a contract whose writing end is layers/model/manifest.py. The two share no code, since
+handler/ and layers/ do not import each other; tests/model/test_manifest.py holds them together.
 """
 
 from __future__ import annotations

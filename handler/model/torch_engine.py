@@ -49,7 +49,8 @@ class TorchEngine:
 def _without_pymatting() -> Iterator[None]:
     """Let Remover find no PyMatting, which it allows for: numba would compile it for 50 s at each cold start.
 
-    Only Remover's colours need it, and here pixels/cut.py estimates those.
+    Only Remover's colours need it, and here pixels/cut.py estimates those. layers/model/reference.py hides it too:
+    handler/ and layers/ do not import each other.
     """
     there = sys.modules.get("pymatting")
     sys.modules["pymatting"] = cast("Any", None)  # https://docs.python.org/3/reference/import.html#the-module-cache

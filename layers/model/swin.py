@@ -28,11 +28,20 @@ if TYPE_CHECKING:
 WINDOW = 12
 SHIFT = WINDOW // 2
 PLACES = WINDOW * WINDOW
-WIDTHS = (128, 256, 512, 1024)
-HEADS = (4, 8, 16, 32)
-DEPTHS = (2, 2, 18, 2)
 # Upstream's value, not minus infinity: exp(-100) is zero beside any token of the same region.
 MASKED = -100.0
+
+
+@dataclass(frozen=True)
+class SwinSize:
+    """How large a Swin Transformer is: per stage its channels, its attention heads and its blocks."""
+
+    widths: tuple[int, int, int, int]
+    heads: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int]
+
+
+SWIN_B = SwinSize(widths=(128, 256, 512, 1024), heads=(4, 8, 16, 32), depths=(2, 2, 18, 2))
 
 
 @dataclass(frozen=True)
@@ -185,22 +194,22 @@ class PatchEmbed(nn.Module):
         return cast("Tensor", self.norm(self.proj(picture).flatten(2).transpose(1, 2).squeeze(0)))  # HW/16, 128
 
 
-class SwinB(nn.Module):
-    """Swin-B at window 12: a map at each of H/4 (twice), H/8, H/16 and H/32."""
+class Swin(nn.Module):
+    """A Swin Transformer at window 12: a map at each of H/4 (twice), H/8, H/16 and H/32."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: SwinSize) -> None:
         super().__init__()
-        self.patch_embed = PatchEmbed(WIDTHS[0])
-        last = len(WIDTHS) - 1
+        self.patch_embed = PatchEmbed(size.widths[0])
+        last = len(size.widths) - 1
         self.layers = nn.ModuleList(
             Stage(width, depth, heads, last=index == last)
-            for index, (width, depth, heads) in enumerate(zip(WIDTHS, DEPTHS, HEADS, strict=True))
+            for index, (width, depth, heads) in enumerate(zip(size.widths, size.depths, size.heads, strict=True))
         )
-        for index, width in enumerate(WIDTHS):
+        for index, width in enumerate(size.widths):
             self.add_module(f"norm{index}", nn.LayerNorm(width))
 
     def forward(self, picture: Tensor) -> Sequence[Tensor]:
-        """(1, 3, H, W) to (1, C, h, w) with C 128, 128, 256, 512, 1024."""
+        """(1, 3, H, W) to (1, C, h, w); in Swin-B, C is 128, 128, 256, 512, 1024."""
         h, w = picture.shape[-2] // 4, picture.shape[-1] // 4
         x = self.patch_embed(picture)  # hw, 128
         maps = [_as_map(x, h, w)]  # upstream hands the embedding itself to context1

@@ -98,7 +98,7 @@ def test_an_uploads_cut_out_is_read_back(s3: LocalS3) -> None:
         s3.client.create_bucket(Bucket=bucket)
     s3.client.put_object(Bucket="exercise-cutouts", Key="there", Body=cutout())
     targets = [{"bucket": "exercise-cutouts", "key": key} for key in ("there", "nowhere")]
-    exercise = exercised(*({"statusCode": 200, "results": [{"target": target}]} for target in targets))
+    exercise = exercised(*({"statusCode": 200, "results": [{"destination": target}]} for target in targets))
     exercise.upload(s3.client, "exercise-photos", PHOTO)
     assert exercise.failures == 0
     exercise.upload(s3.client, "exercise-photos", PHOTO)

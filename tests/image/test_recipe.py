@@ -8,7 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from layers.model.sources import SOURCES, Checkpoint
+from layers.model.checkpoints import CHECKPOINTS, StateDict
 from tests.template.stack import template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,13 +21,13 @@ def stages() -> set[str]:
 
 
 def test_there_is_a_stage_for_each_model_and_engine() -> None:
-    wanted = {f"onnxruntime-{name}" for name in SOURCES}
-    wanted |= {f"torch-{name}" for name, source in SOURCES.items() if isinstance(source, Checkpoint)}
+    wanted = {f"onnxruntime-{name}" for name in CHECKPOINTS}
+    wanted |= {f"torch-{name}" for name, checkpoint in CHECKPOINTS.items() if isinstance(checkpoint, StateDict)}
     assert {name for name in stages() if re.match(r"(onnxruntime|torch)-", name)} == wanted
 
 
 def test_the_stack_offers_the_models_that_can_be_built() -> None:
-    assert set(template()["Parameters"]["Model"]["AllowedValues"]) == set(SOURCES)
+    assert set(template()["Parameters"]["Model"]["AllowedValues"]) == set(CHECKPOINTS)
 
 
 def test_what_is_copied_is_there_and_not_ignored() -> None:

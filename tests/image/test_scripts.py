@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layers.model.sources import SOURCES
+from layers.model.checkpoints import CHECKPOINTS
 
 if TYPE_CHECKING:
     from tests.deploy.desk import Desk
 
-UNVERIFIED = [name for name, source in SOURCES.items() if source.checksum is None]
+UNVERIFIED = [name for name, source in CHECKPOINTS.items() if source.checksum is None]
 
 DU = """#!/bin/sh
 case "$*" in
@@ -51,7 +51,7 @@ def test_it_is_built_where_the_user_says_so(desk: Desk, model: str) -> None:
     assert "ALLOW_UNVERIFIED=1" in build
 
 
-@pytest.mark.parametrize("model", sorted(set(SOURCES) - set(UNVERIFIED)))
+@pytest.mark.parametrize("model", sorted(set(CHECKPOINTS) - set(UNVERIFIED)))
 def test_every_other_model_is_built_verified(desk: Desk, model: str) -> None:
     ran = desk.run("image/build.sh", "image", model, answers=[])
     assert ran.status == 0, ran.output

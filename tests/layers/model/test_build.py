@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from layers.model import build, fetch, manifest
-from layers.model.sources import SOURCES, Checkpoint
+from layers.model.checkpoints import CHECKPOINTS, StateDict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +25,11 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_u2netp_is_the_published_file(embedded: Path) -> None:
-    """Its checksum is the one in sources.py, and in the manifest."""
-    source = SOURCES["u2netp"]
-    assert source.checksum is not None
-    assert fetch.digest(embedded / "model.onnx") == source.checksum.hexdigest
-    assert json.loads((embedded / "model.json").read_text())["weights_sha256"] == source.checksum.hexdigest
+    """Its checksum is the one in checkpoints.py, and in the manifest."""
+    checkpoint = CHECKPOINTS["u2netp"]
+    assert checkpoint.checksum is not None
+    assert fetch.digest(embedded / "model.onnx") == checkpoint.checksum.hexdigest
+    assert json.loads((embedded / "model.json").read_text())["weights_sha256"] == checkpoint.checksum.hexdigest
 
 
 def test_a_manifest_is_read_as_it_was_written(embedded: Path, tmp_path: Path) -> None:
@@ -74,8 +74,31 @@ def test_the_torch_artefact_is_the_checkpoint_and_a_manifest(
     assert "is not the published inspyrenet-fast" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("source", [s for s in SOURCES.values() if isinstance(s, Checkpoint)], ids=lambda s: s.name)
-def test_sizes_and_modes_are_upstreams(source: Checkpoint) -> None:
+@pytest.mark.parametrize(
+    "checkpoint", [c for c in CHECKPOINTS.values() if isinstance(c, StateDict)], ids=lambda c: c.name
+)
+def test_sizes_and_modes_are_upstreams(checkpoint: StateDict) -> None:
     """The base size and file name of transparent-background's config.yaml."""
-    assert source.base_px == (384 if source.mode == "fast" else 1024)
-    assert source.url.endswith(f"ckpt_{source.mode.replace('-', '_')}.pth")
+    assert checkpoint.base_px == (384 if checkpoint.mode == "fast" else 1024)
+    assert checkpoint.url.endswith(f"ckpt_{checkpoint.mode.replace('-', '_')}.pth")
+
+
+def test_a_download_that_nobody_vouches_for_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Upstream replaces base-nightly in place and publishes no checksum of it."""
+    assert build.main(["inspyrenet-base-nightly", "--out", str(tmp_path / "out")]) == 1
+    assert "publishes no checksum of inspyrenet-base-nightly" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_download_that_nobody_vouches_for_is_taken_if_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The manifest keeps saying that it was not verified."""
+    monkeypatch.chdir(tmp_path)
+    downloaded = tmp_path / build.DOWNLOADS / "ckpt_base_nightly.pth"  # as an earlier download leaves it
+    downloaded.parent.mkdir(parents=True)
+    downloaded.write_bytes(b"weights")
+    options = ["--engine", "torch", "--allow-unverified", "--out", str(tmp_path / "out")]
+    assert build.main(["inspyrenet-base-nightly", *options]) == 0
+    assert manifest.read(tmp_path / "out").version == "1.2.12, unverified"
+    assert "is taken as it is" in capsys.readouterr().err

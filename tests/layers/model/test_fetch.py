@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from layers.model.checkpoints import Checksum
 from layers.model.fetch import ChecksumError, FetchError, Progress, digest, download
-from layers.model.sources import Checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

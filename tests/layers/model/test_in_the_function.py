@@ -18,30 +18,34 @@ import pytest
 
 pytest.importorskip("torch")
 
-import pymatting  # behind the skip, as all that only .venv-model has
-from PIL import Image
+from PIL import Image  # behind the skip, as all that only .venv-model has
 
 from handler.job import Done, Inline, Invocation, Job, Output, Rendering
 from handler.pipeline import Pipeline
 from handler.settings import Settings
 from handler.warmup import warm_up
-from layers.model import build, reference, synthetic
-from layers.model.sources import SOURCES
+from layers.model import build, reference
+from layers.model.checkpoints import CHECKPOINTS
 from local import events
 from local.emulator import ROOT, Emulator
 from local.s3 import local_s3
+from tests.layers.model.shop import FAST
+from tests.layers.pymatting_alone import estimate_foreground_ml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from layers.model.sources import Mode
+    from tests.layers.model.shop import Shop
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(1200)]
 
 INVOCATION = Invocation("test")
+
+
+def photograph() -> Image.Image:
+    return Image.open(ROOT / "demo" / "photos" / "chelsea.jpg").convert("RGB")
 
 
 def pipeline_of(folder: Path, resize: str = "static") -> Pipeline:
@@ -60,23 +64,19 @@ def cut_out(pipeline: Pipeline, picture: Image.Image) -> NDArray[np.uint8]:
 @pytest.mark.parametrize(
     "size", [(1, 1), (16, 16), (17, 17), (32, 32), (64, 64), (128, 128), (640, 16)], ids=lambda size: f"{size}"
 )
-def test_warm_up_succeeds_on_every_size_of_the_incident(
-    size: tuple[int, int], resize: str, artefact: Callable[[Mode], Path]
-) -> None:
-    warmth = warm_up(pipeline_of(artefact("fast"), resize), INVOCATION, *size)
+def test_warm_up_succeeds_on_every_size_of_the_incident(size: tuple[int, int], resize: str, shop: Shop) -> None:
+    warmth = warm_up(pipeline_of(shop.artefact(FAST), resize), INVOCATION, *size)
     assert (warmth.status_code, warmth.model_ready) == (200, True), warmth.message
 
 
 @pytest.mark.parametrize("resize", ["static", "dynamic"])
-def test_a_finished_picture_is_upstreams(
-    resize: reference.Resize, artefact: Callable[[Mode], Path], checkpoint: Callable[[Mode], Path]
-) -> None:
+def test_a_finished_picture_is_upstreams(resize: reference.Resize, shop: Shop) -> None:
     """Matte within 1 of 255 everywhere; colours within 2 on 99.9 % of what is seen, half a step on average."""
-    picture = synthetic.photographs()["chelsea"]
-    remover = reference.load_remover("fast", checkpoint("fast"), resize)
-    remover.matting_fn = pymatting.estimate_foreground_ml  # what upstream takes; load_remover leaves the compile out
+    picture = photograph()
+    remover = reference.load_remover("fast", shop.checkpoint(FAST), resize)
+    remover.matting_fn = estimate_foreground_ml()  # what upstream takes; load_remover leaves the compile out
     expected = np.asarray(remover.process(picture, type="rgba")).astype(int)  # (H, W, 4)
-    found = cut_out(pipeline_of(artefact("fast"), resize), picture).astype(int)
+    found = cut_out(pipeline_of(shop.artefact(FAST), resize), picture).astype(int)
     assert expected[..., 3].std() > 0.15 * 255
     assert np.abs(found[..., 3] - expected[..., 3]).max() <= 1
     seen = (expected[..., 3] > 0) & (found[..., 3] > 0)
@@ -87,13 +87,11 @@ def test_a_finished_picture_is_upstreams(
 
 # Upstream leaves its configuration file to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_both_engines_give_the_same_matte(
-    artefact: Callable[[Mode], Path], checkpoint: Callable[[Mode], Path], tmp_path: Path
-) -> None:
-    build.build(SOURCES["inspyrenet-fast"], tmp_path, checkpoint("fast"), build.Recipe(engine="torch"))
-    rgb = np.asarray(synthetic.photographs()["chelsea"])
+def test_both_engines_give_the_same_matte(shop: Shop, tmp_path: Path) -> None:
+    build.build(CHECKPOINTS["inspyrenet-fast"], tmp_path, shop.checkpoint(FAST), build.Recipe(engine="torch"))
+    rgb = np.asarray(photograph())
     expected = pipeline_of(tmp_path).model.predict(rgb)
-    found = pipeline_of(artefact("fast")).model.predict(rgb)
+    found = pipeline_of(shop.artefact(FAST)).model.predict(rgb)
     assert expected.std() > 0.15
     assert np.abs(found - expected).max() <= 1e-3
 
@@ -107,15 +105,13 @@ print("LOADED", [name for name in ("torch", "numba", "pymatting") if name in sys
 """
 
 
-def test_the_torch_engine_compiles_nothing_and_writes_to_tmp_alone(
-    checkpoint: Callable[[Mode], Path], tmp_path: Path
-) -> None:
+def test_the_torch_engine_compiles_nothing_and_writes_to_tmp_alone(shop: Shop, tmp_path: Path) -> None:
     """On Lambda numba's cache cannot be written, so each cold start would compile PyMatting for 50 s."""
     home, scratch = tmp_path / "home", tmp_path / "scratch"
     home.mkdir()
     scratch.mkdir()
     folder = tmp_path / "artefact"
-    build.build(SOURCES["inspyrenet-fast"], folder, checkpoint("fast"), build.Recipe(engine="torch"))
+    build.build(CHECKPOINTS["inspyrenet-fast"], folder, shop.checkpoint(FAST), build.Recipe(engine="torch"))
     done = subprocess.run(
         [sys.executable, "-c", LOADING],
         env={"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(scratch), "MODEL_DIR": str(folder)},
@@ -129,14 +125,14 @@ def test_the_torch_engine_compiles_nothing_and_writes_to_tmp_alone(
     assert list(home.iterdir()) == []
 
 
-def test_the_function_answers_every_kind_of_event_with_it(artefact: Callable[[Mode], Path]) -> None:
+def test_the_function_answers_every_kind_of_event_with_it(shop: Shop) -> None:
     out = io.BytesIO()
-    synthetic.photographs()["chelsea"].save(out, "JPEG")
+    photograph().save(out, "JPEG")
     with (
         local_s3("photos", "cutouts") as store,
         Emulator(
             {
-                "MODEL_DIR": str(artefact("fast")),
+                "MODEL_DIR": str(shop.artefact(FAST)),
                 "INSPIRENET_MODE": "fast",
                 "AWS_ENDPOINT_URL_S3": store.url,
                 "OUTPUT_BUCKET": "cutouts",

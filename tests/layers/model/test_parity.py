@@ -1,7 +1,12 @@
-"""The artefact gives upstream's answer at every size; broken ones are caught. Needs torch: `.venv-model`."""
+"""The artefact gives upstream's answer at every size; broken ones are caught. Needs torch: `.venv-model`.
+
+Upstream's answer is that of its network in float64: its float32 differs between machines, and by more than the artefact
+does. What depends on the code alone is shown on a small network of the same code, and once on a published size.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,92 +20,140 @@ from onnx import numpy_helper
 from PIL import Image
 
 from layers.model import manifest, network, reference, synthetic, verify
+from layers.model.checkpoints import base_px_of
+from tests.layers.model.shop import FAST, ROOT, SMALL_BASE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import onnxruntime
 
-    from layers.model.sources import Mode
+    from tests.layers.model.shop import Network, Shop
 
 # The first test on a clean machine calibrates and exports: minutes, on a busy one.
 pytestmark = [pytest.mark.model, pytest.mark.timeout(1200)]
 
-# (height, width): square, both orientations, 1:4 and 1:20, smaller than a window, around a window's multiples. At
-# 64 x 256 the base weights leave every photograph flat, so the landscape 1:4 is 192 x 768.
+# (height, width): square, both orientations, 1:4 and 1:20, smaller than a window, around a window's multiples.
 SIZES = [
     (32, 32), (64, 64), (96, 96), (32, 640), (640, 32), (256, 64), (384, 384), (320, 448), (448, 320),
     (160, 416), (416, 192), (224, 224), (192, 768),
 ]  # fmt: skip
-BASE_PX: dict[Mode, int] = {"fast": 384, "base": 1024}
+SIZES_OF_FAST = [(32, 64), (224, 160)]
+CASES = [*((SMALL_BASE, size) for size in SIZES), *((FAST, size) for size in SIZES_OF_FAST)]
+SPEC = manifest.InputSpec("flexible", 384, resample="bilinear", scale="255")
+# What upstream's own float32 may be off by, half a step of 8 bits: beyond it, comparing the 8-bit matte would be a
+# matter of luck. It depends on the machine and its threads; most sizes stay below 3e-4, 320 x 448 is the worst.
+WELL_CONDITIONED = 2e-3
 
 
 @pytest.fixture(scope="module")
-def upstream(checkpoint: Callable[[Mode], Path]) -> Callable[[Mode], torch.nn.Module]:
-    """Give upstream's network with the synthetic weights of a mode."""
-    made: dict[Mode, torch.nn.Module] = {}
+def photographs() -> Mapping[str, Image.Image]:
+    paths = sorted((ROOT / "demo" / "photos").glob("*.jpg"))
+    return {path.stem: Image.open(path).convert("RGB") for path in paths}
 
-    def of(mode: Mode) -> torch.nn.Module:
-        if mode not in made:
-            made[mode] = reference.new_network(BASE_PX[mode])
-            made[mode].load_state_dict(torch.load(checkpoint(mode), weights_only=True))
-        return made[mode]
+
+@pytest.fixture(scope="module")
+def scene() -> Image.Image:
+    """Give a picture that is the same on every machine, whatever decodes its photographs."""
+    return Image.fromarray(synthetic.scenes(512, 1)[0])
+
+
+@pytest.fixture(scope="module")
+def upstream(shop: Shop) -> Callable[[Network], torch.nn.Module]:
+    """Give upstream's network with the synthetic weights."""
+    made: dict[Network, torch.nn.Module] = {}
+
+    def of(which: Network) -> torch.nn.Module:
+        if which not in made:
+            made[which] = reference.new_network(base_px_of(which.mode), shop.architecture(which))
+            made[which].load_state_dict(torch.load(shop.checkpoint(which), weights_only=True))
+        return made[which]
 
     return of
 
 
 @pytest.fixture(scope="module")
-def session(artefact: Callable[[Mode], Path]) -> Callable[[Mode], onnxruntime.InferenceSession]:
-    """Give the session of a mode's artefact."""
-    made: dict[Mode, onnxruntime.InferenceSession] = {}
+def session(shop: Shop) -> Callable[[Network], onnxruntime.InferenceSession]:
+    """Give the session of an artefact."""
+    made: dict[Network, onnxruntime.InferenceSession] = {}
 
-    def of(mode: Mode) -> onnxruntime.InferenceSession:
-        return made.setdefault(mode, made.get(mode) or verify.open_session(artefact(mode)))
+    def of(which: Network) -> onnxruntime.InferenceSession:
+        if which not in made:
+            made[which] = verify.open_session(shop.artefact(which))
+        return made[which]
 
     return of
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("mode", ["fast", "base"])
+@pytest.mark.parametrize(("which", "size"), CASES, ids=lambda value: str(value).replace(", ", "x").strip("()"))
 @torch.no_grad()
 def test_one_graph_agrees_with_upstream_at_every_size(
-    mode: Mode,
+    which: Network,
     size: tuple[int, int],
-    upstream: Callable[[Mode], torch.nn.Module],
-    session: Callable[[Mode], onnxruntime.InferenceSession],
+    scene: Image.Image,
+    upstream: Callable[[Network], torch.nn.Module],
+    session: Callable[[Network], onnxruntime.InferenceSession],
 ) -> None:
-    """On the first photograph whose matte is not flat at this size."""
-    for picture in synthetic.photographs().values():
-        given = synthetic.to_network(picture, size)
-        expected = upstream(mode)(given).numpy()
-        if expected.std() > synthetic.LEAST_MATTE_STD:
-            break
-    synthetic.require_variety(expected, f"every photograph at {size}")
-    (found,) = session(mode).run(None, {"picture": given.numpy()})
+    """On a matte that is not flat, and with weights that do not amplify rounding."""
+    given = verify.preprocess(scene, size, SPEC)
+    expected = reference.Exact(upstream(which))(torch.from_numpy(given)).numpy()
+    assert expected.std() > verify.LEAST_MATTE_STD
+    assert np.abs(upstream(which)(torch.from_numpy(given)).numpy() - expected).max() <= WELL_CONDITIONED
+    (found,) = session(which).run(None, {"picture": given})
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= verify.WORST_AT_NETWORK
 
 
-@pytest.mark.parametrize(("mode", "resize"), [("fast", "static"), ("fast", "dynamic"), ("base", "static")])
+@torch.no_grad()
+def test_the_published_base_network_is_upstreams(shop: Shop, scene: Image.Image) -> None:
+    """Before its export, in float64 on both sides, where only the order of sums is left to differ in."""
+    state = torch.load(shop.checkpoint(FAST), weights_only=True)  # the weights of fast mode have base mode's shapes
+    theirs = reference.new_network(base_px_of("base"))
+    theirs.load_state_dict(state)
+    given = torch.from_numpy(verify.preprocess(scene, (64, 96), SPEC)).double()
+    expected = reference.Exact(theirs)(given)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = network.InSPyReNet.from_state_dict(state, base_px_of("base"), strips=4).double()(given)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert expected.std() > 0.1  # 0.12: fast mode's weights were not calibrated for base mode's stages
+    assert (found - expected).abs().max() <= 1e-9
+
+
+@pytest.mark.parametrize("resize", ["static", "dynamic"])
 def test_verify_passes_what_was_built(
-    mode: Mode,
-    resize: reference.Resize,
-    artefact: Callable[[Mode], Path],
-    checkpoint: Callable[[Mode], Path],
-    capsys: pytest.CaptureFixture[str],
+    resize: reference.Resize, shop: Shop, photographs: Mapping[str, Image.Image], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Against Remover itself, at the network's output and in the 8-bit matte."""
-    pictures = synthetic.photographs()
-    chosen = {"astronaut": pictures["astronaut"]} if mode == "base" else pictures
-    assert verify.verify(artefact(mode), checkpoint(mode), chosen, [resize]), capsys.readouterr().out
+    """Against Remover itself, with the published size of network: at the network's output and in the 8-bit matte."""
+    chosen = {name: photographs[name] for name in ("chelsea", "coffee")}
+    passed = verify.verify(shop.artefact(FAST), shop.checkpoint(FAST), chosen, [resize])
+    lines = capsys.readouterr().out.splitlines()
+    assert passed, lines
+    assert len(lines) == 2
+
+
+@torch.no_grad()
+def test_base_mode_at_its_full_size_is_upstreams(
+    shop: Shop,
+    scene: Image.Image,
+    upstream: Callable[[Network], torch.nn.Module],
+    session: Callable[[Network], onnxruntime.InferenceSession],
+) -> None:
+    """1024 px a side, where the full-size stage really is cut into strips for its memory."""
+    given = verify.preprocess(scene, (1024, 1024), SPEC)
+    expected = reference.Exact(upstream(SMALL_BASE))(torch.from_numpy(given)).numpy()
+    assert expected.std() > verify.LEAST_MATTE_STD
+    (found,) = session(SMALL_BASE).run(None, {"picture": given})
+    assert np.abs(found - expected).max() <= verify.WORST_AT_NETWORK
 
 
 def swap_two_heads(model: onnx.ModelProto) -> None:
-    """Give the first two heads of stage 3 each other's position bias."""
+    """Give the first two heads of the third stage's 8 each other's position bias."""
     swapped = 0
     for tensor in model.graph.initializer:
-        if list(tensor.dims) == [1, 16, 144, 144]:
+        if list(tensor.dims) == [1, 8, 144, 144]:
             bias = numpy_helper.to_array(tensor).copy()
             bias[:, [0, 1]] = bias[:, [1, 0]]
             tensor.CopyFrom(numpy_helper.from_array(bias, tensor.name))
@@ -134,49 +187,90 @@ def drop_the_min_max(model: onnx.ModelProto) -> None:
     last.CopyFrom(onnx.helper.make_node("Identity", [shifted.input[0]], ["saliency"]))
 
 
-@pytest.mark.parametrize("corrupt", [swap_two_heads, move_the_shift_mask, drop_the_min_max], ids=lambda f: f.__name__)
-def test_verify_fails_a_broken_graph(
+def negate_a_bias(model: onnx.ModelProto) -> None:
+    """Turn round the sign of one convolution's bias, in the finest stage."""
+    convolutions = [node for node in model.graph.node if node.op_type in {"Conv", "FusedConv"} and len(node.input) > 2]
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    biases = [node.input[2] for node in convolutions if node.input[2] in tensors]
+    chosen = tensors[next(name for name in biases if "attention1.conv_out3" in name)]
+    chosen.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(chosen), chosen.name))
+
+
+def zero_a_position_bias(model: onnx.ModelProto) -> None:
+    """Take one block's position bias away."""
+    tensor = next(tensor for tensor in model.graph.initializer if list(tensor.dims) == [1, 8, 144, 144])
+    tensor.CopyFrom(numpy_helper.from_array(np.zeros_like(numpy_helper.to_array(tensor)), tensor.name))
+
+
+MUTATIONS = [swap_two_heads, move_the_shift_mask, drop_the_min_max, negate_a_bias, zero_a_position_bias]
+
+
+@pytest.mark.parametrize("corrupt", MUTATIONS, ids=lambda f: f.__name__)
+@torch.no_grad()
+def test_a_broken_graph_is_beyond_the_bound(
     corrupt: Callable[[onnx.ModelProto], None],
-    artefact: Callable[[Mode], Path],
-    checkpoint: Callable[[Mode], Path],
+    shop: Shop,
+    scene: Image.Image,
+    upstream: Callable[[Network], torch.nn.Module],
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Three mistakes that leave the graph running and its mattes plausible."""
-    model = onnx.load(artefact("fast") / "model.onnx")
+    """Mistakes that leave the graph running and its mattes plausible."""
+    model = onnx.load(shop.artefact(SMALL_BASE) / "model.onnx")
     corrupt(model)
     onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="model.onnx.data")
-    manifest.write(manifest.read(artefact("fast")), tmp_path)
-    pictures = {"coffee": synthetic.photographs()["coffee"]}
-    assert not verify.verify(tmp_path, checkpoint("fast"), pictures, ["static"])
-    assert "FAILED" in capsys.readouterr().out
+    manifest.write(manifest.read(shop.artefact(SMALL_BASE)), tmp_path)
+    given = verify.preprocess(scene, (224, 224), SPEC)
+    expected = reference.Exact(upstream(SMALL_BASE))(torch.from_numpy(given)).numpy()
+    (found,) = verify.open_session(tmp_path).run(None, {"picture": given})
+    assert np.abs(found - expected).max() > verify.WORST_AT_NETWORK
 
 
-def test_verify_refuses_constant_mattes(artefact: Callable[[Mode], Path], tmp_path: Path) -> None:
-    """Straight random weights saturate the sigmoid: everything would agree."""
-    torch.manual_seed(0)
-    torch.save(reference.new_network(384).state_dict(), tmp_path / "random.pth")
-    pictures = {"coffee": synthetic.photographs()["coffee"]}
-    with pytest.raises(verify.VerificationError, match=r"standard deviation above 0\.15"):
-        verify.verify(artefact("fast"), tmp_path / "random.pth", pictures, ["static"])
+def test_verify_fails_a_broken_graph(
+    shop: Shop, photographs: Mapping[str, Image.Image], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command says which picture, and gives another exit code."""
+    model = onnx.load(shop.artefact(FAST) / "model.onnx")
+    drop_the_min_max(model)
+    onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="model.onnx.data")
+    manifest.write(manifest.read(shop.artefact(FAST)), tmp_path)
+    chosen = {name: photographs[name].resize((96, 64)) for name in ("chelsea", "coffee")}
+    assert not verify.verify(tmp_path, shop.checkpoint(FAST), chosen, ["dynamic"])
+    assert capsys.readouterr().out.count("FAILED") == 2
 
 
-def test_a_state_dict_that_is_not_upstreams_is_refused(checkpoint: Callable[[Mode], Path]) -> None:
+def test_verify_says_what_it_left_out_and_wants_two(
+    shop: Shop, photographs: Mapping[str, Image.Image], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a picture of one colour any two networks agree, so one photograph beside it is not enough."""
+    given = {"coffee": photographs["coffee"].resize((96, 64)), "grey": Image.new("RGB", (96, 64), (90, 90, 90))}
+    with pytest.raises(verify.VerificationError, match=re.escape("in dynamic mode 1 of 2 pictures (coffee, grey)")):
+        verify.verify(shop.artefact(FAST), shop.checkpoint(FAST), given, ["dynamic"])
+    compared, left_out = capsys.readouterr().out.splitlines()
+    assert "coffee" in compared
+    assert re.search(r"grey +left out: its matte is flat", left_out)
+
+
+def test_a_state_dict_that_is_not_upstreams_is_refused(shop: Shop) -> None:
     """A missing name is an error, not a random layer."""
-    state = torch.load(checkpoint("fast"), weights_only=True)
+    state = torch.load(shop.checkpoint(FAST), weights_only=True)
     state.pop("attention0.threshold")
     with pytest.raises(RuntimeError, match=r"attention0\.threshold"):
         network.InSPyReNet.from_state_dict(state, 384)
 
 
 @torch.no_grad()
-def test_strips_change_nothing(checkpoint: Callable[[Mode], Path]) -> None:
+def test_strips_change_nothing(shop: Shop, scene: Image.Image) -> None:
     """Four strips of the full-size stage give what one gives, at the smallest size too."""
-    state = torch.load(checkpoint("fast"), weights_only=True)
-    whole, cut = (network.InSPyReNet.from_state_dict(state, 384, strips=strips) for strips in (1, 4))
+    state = torch.load(shop.checkpoint(SMALL_BASE), weights_only=True)
+    whole, cut = (
+        network.InSPyReNet.from_state_dict(state, 1024, strips=strips, architecture=synthetic.SMALL)
+        for strips in (1, 4)
+    )
     for size in ((32, 64), (160, 96)):
-        given = synthetic.to_network(synthetic.photographs()["coffee"], size)
-        assert (whole(given) - cut(given)).abs().max() < 1e-4
+        given = torch.from_numpy(verify.preprocess(scene, size, SPEC))
+        expected = whole(given)
+        assert expected.std() > verify.LEAST_MATTE_STD
+        assert (expected - cut(given)).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -189,14 +283,14 @@ def test_strips_change_nothing(checkpoint: Callable[[Mode], Path]) -> None:
     ],
 )
 def test_upstream_still_fails_on_small_pictures(
-    size: tuple[int, int], resize: reference.Resize, error: str | None, checkpoint: Callable[[Mode], Path]
+    size: tuple[int, int], resize: reference.Resize, error: str | None, shop: Shop
 ) -> None:
     """The incident's cause, in the published package: when this fails, upstream was mended and geometry may follow.
 
     A side of 1 px fails in static mode only in the colour estimation, whose input has lost an axis: shown here by the
     matte, which numpy has squeezed to no dimension at all.
     """
-    remover = reference.load_remover("fast", checkpoint("fast"), resize)
+    remover = reference.load_remover("fast", shop.checkpoint(FAST), resize)
     picture = Image.new("RGB", size, (200, 30, 30))
     if error is None:
         with pytest.raises(IndexError):  # (3, 1) where (1, 1, 3) was meant

@@ -1,6 +1,7 @@
 """Where each model comes from: one place for names, addresses, checksums, licences and sizes.
 
-Enters: a model's name. Leaves: its frozen description. Must not know: how bytes travel, nor what is built from them.
+Enters: a model's name. Leaves: the frozen description of its checkpoint. Must not know: how bytes travel, nor
+what is built from them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Checksum:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class StateDict:
     """A torch state dict of InSPyReNet-SwinB, published as a release file of transparent-background.
 
     `checksum` is None where upstream publishes none; `approximate_bytes` follows from 90.7 M float32 parameters;
@@ -56,13 +57,13 @@ class WheelMember:
     base_px: int
 
 
-Source = Checkpoint | WheelMember
+Checkpoint = StateDict | WheelMember
 
 _RELEASE = "https://github.com/plemeri/transparent-background/releases/download/1.2.12"
 _CHECKPOINT_BYTES = 367_000_000
 
-_SOURCES: tuple[Source, ...] = (
-    Checkpoint(
+_CHECKPOINTS: tuple[Checkpoint, ...] = (
+    StateDict(
         name="inspyrenet-base",
         mode="base",
         version="1.2.12",
@@ -72,7 +73,7 @@ _SOURCES: tuple[Source, ...] = (
         approximate_bytes=_CHECKPOINT_BYTES,
         base_px=1024,
     ),
-    Checkpoint(
+    StateDict(
         name="inspyrenet-fast",
         mode="fast",
         version="1.2.12",
@@ -82,7 +83,7 @@ _SOURCES: tuple[Source, ...] = (
         approximate_bytes=_CHECKPOINT_BYTES,
         base_px=384,
     ),
-    Checkpoint(
+    StateDict(
         name="inspyrenet-base-nightly",
         mode="base-nightly",
         version="1.2.12",
@@ -105,4 +106,9 @@ _SOURCES: tuple[Source, ...] = (
     ),
 )
 
-SOURCES: dict[str, Source] = {source.name: source for source in _SOURCES}
+CHECKPOINTS: dict[str, Checkpoint] = {checkpoint.name: checkpoint for checkpoint in _CHECKPOINTS}
+
+
+def base_px_of(mode: Mode) -> int:
+    """Give the side of the square that upstream's static resize takes pictures to in this mode."""
+    return CHECKPOINTS[f"inspyrenet-{mode}"].base_px
