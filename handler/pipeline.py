@@ -14,8 +14,11 @@ from handler import telemetry
 from handler.errors import CallerError, ConfigurationError, TimeTooShort
 from handler.job import Cutout, Inline, Invocation, Job, Result, S3Object, Skip
 from handler.model.door import Model
-from handler.pixels.codec import MEDIA_TYPES, Limits, decode, encode, read_header
-from handler.pixels.cut import compose
+from handler.pixels.cut import cut, paint
+from handler.pixels.decode import decode
+from handler.pixels.encode import MEDIA_TYPES, encode
+from handler.pixels.header import read_header
+from handler.pixels.limits import Limits
 from handler.storage.objects import CUTOUT_OF, SEQUENCER, Fetched, Storage
 
 if TYPE_CHECKING:
@@ -105,7 +108,11 @@ class Pipeline:
             telemetry.duration(telemetry.MODEL_LOAD_MS, self.model.load_ms)
 
         with watch.stage("compose"):
-            composition = compose(picture, matte, job.rendering)
+            subject = cut(picture, matte, colours=job.rendering.channels != "alpha")
+            size = (picture.width_px, picture.height_px)
+            del picture, matte
+            composition = paint(subject, job.rendering)
+            del subject
         with watch.stage("encode"):
             encoded = encode(composition.pixels, composition.file_format)
         self.proven = True
@@ -114,8 +121,8 @@ class Pipeline:
             data=encoded,
             media_type=MEDIA_TYPES[composition.file_format],
             extension=composition.file_format,
-            width_px=picture.width_px,
-            height_px=picture.height_px,
+            width_px=size[0],
+            height_px=size[1],
             foreground=composition.foreground,
         )
 

@@ -126,8 +126,7 @@ def test_the_engine_stands_behind_the_model_alone() -> None:
         (
             "PIL",
             (
-                "handler.pixels.codec",
-                "handler.pixels.cut",
+                "handler.pixels",
                 "handler.model.door",
                 "handler.warmup",
                 "handler.web.parameters",

@@ -1,13 +1,15 @@
-"""Pixels and a matte to the result's pixels: foreground colours, background, matte alone.
+"""Pixels and a matte to the result's pixels: the subject cut out once, then painted as often as there are outputs.
 
-Enters: a Picture and its matte. Leaves: an array ready to encode, the format it is to have, and the subject's box.
+Enters: a Picture and its matte. Leaves: a Subject; from it, an array ready to encode and the format it is to have.
 It must not know files, requests or the model.
+
+A Subject needs neither the Picture nor the matte any more: let go of them, they are two thirds of what is held.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matting import estimate_foreground
@@ -15,11 +17,14 @@ from PIL import Image
 
 from handler.errors import UnknownForeground
 from handler.job import Box, Rendering, Rgba
+from handler.pixels.limits import memory_is_ours
+from handler.pixels.picture import bands
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from handler.pixels.codec import Picture
+    from handler.pixels.encode import FileFormat
+    from handler.pixels.picture import Picture
 
 WHITE: Rgba = (255, 255, 255, 255)
 
@@ -28,44 +33,78 @@ SUBJECT_ALPHA = 13
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What was cut out."""
+
+    rgb: NDArray[np.uint8] | None = field(repr=False)  # (H, W, 3), free of the old background; None: not asked for
+    alpha: NDArray[np.uint8] = field(repr=False)  # (H, W), straight
+    box: Box
+
+    @property
+    def opaque(self) -> bool:
+        """Whether the subject fills the picture."""
+        return bool(self.alpha.min() == 255)
+
+
+@dataclass(frozen=True)
 class Composition:
     """What is to be encoded."""
 
     pixels: NDArray[np.uint8] = field(repr=False)  # (H, W) grey, (H, W, 3) RGB or (H, W, 4) straight RGBA
-    file_format: Literal["png", "jpg", "webp"]
+    file_format: FileFormat
     foreground: Box
 
 
-def compose(picture: Picture, matte: NDArray[np.float32], rendering: Rendering) -> Composition:
-    """Cut the subject out by its (H, W) matte in [0, 1], and render it as asked.
+def cut(picture: Picture, matte: NDArray[np.float32], *, colours: bool = True) -> Subject:
+    """Cut the subject out by its (H, W) matte in [0, 1].
 
-    A picture's own alpha is kept: it multiplies the matte. Raises UnknownForeground where nothing is left.
+    A picture's own alpha is kept: it multiplies the matte. Without `colours` there is the matte alone, in half the time.
+    Raises UnknownForeground where nothing is left, OutOfMemory.
     """
-    alpha = (matte * 255).astype(np.uint8)  # truncated, as transparent-background does
-    if picture.alpha is not None:
-        alpha = ((alpha.astype(np.uint16) * picture.alpha + 127) // 255).astype(np.uint8)
-    box = _subject_box(alpha)
-    if rendering.channels == "alpha":
-        return Composition(alpha, "png" if rendering.format == "auto" else rendering.format, box)
-    opaque = bool(alpha.min() == 255)
-    background = rendering.background
+    with memory_is_ours("the subject is cut out"):
+        alpha = np.empty(matte.shape, np.uint8)
+        for rows in bands(picture.width_px, picture.height_px):
+            band = (matte[rows] * 255).astype(np.uint8)  # truncated, as transparent-background does
+            if picture.alpha is not None:
+                band = ((band.astype(np.uint16) * picture.alpha[rows] + 127) // 255).astype(np.uint8)
+            alpha[rows] = band
+        box = _subject_box(alpha)
+        if not colours:
+            return Subject(None, alpha, box)
+        opaque = alpha.min() == 255
+        return Subject(picture.rgb if opaque else estimate_foreground(picture.rgb, matte), alpha, box)
+
+
+def paint(subject: Subject, rendering: Rendering) -> Composition:
+    """Render a subject as asked. Raises OutOfMemory."""
+    if rendering.channels == "alpha" or subject.rgb is None:
+        return Composition(subject.alpha, "png" if rendering.format == "auto" else rendering.format, subject.box)
+    background = rendering.background if rendering.background and rendering.background[3] > 0 else None
     if background is None and rendering.format == "jpg":
         background = WHITE
-    colours = picture.rgb if opaque else estimate_foreground(picture.rgb, matte)
-    if background is not None and background[3] > 0:
-        pixels = _over(colours, alpha, background)
-        opaque = opaque or background[3] == 255
-    elif opaque:
-        pixels = colours
-    else:
-        pixels = np.dstack([colours, alpha])
-        pixels[alpha == 0] = 0  # what nobody sees is not sent: smaller, and the old background does not leak
-    if rendering.format == "jpg" and pixels.shape[2] == 4:
-        pixels = _over(pixels[..., :3], pixels[..., 3], WHITE)  # a translucent background on JPEG
-    return Composition(pixels, _format(rendering, opaque=opaque), box)
+    opaque = subject.opaque
+    with memory_is_ours("the result is painted"):
+        if background is not None:
+            on_jpeg = rendering.format == "jpg"
+            pixels = _over(subject.rgb, subject.alpha, background, flat=on_jpeg or background[3] == 255)
+            opaque = opaque or background[3] == 255
+        elif opaque:
+            pixels = subject.rgb
+        else:
+            pixels = np.empty((*subject.alpha.shape, 4), np.uint8)
+            pixels[..., :3], pixels[..., 3] = subject.rgb, subject.alpha
+            pixels[subject.alpha == 0] = (
+                0  # what nobody sees is not sent: smaller, and the old background does not leak
+            )
+    return Composition(pixels, _format(rendering, opaque=opaque), subject.box)
 
 
-def _format(rendering: Rendering, *, opaque: bool) -> Literal["png", "jpg", "webp"]:
+def compose(picture: Picture, matte: NDArray[np.float32], rendering: Rendering) -> Composition:
+    """Cut the subject out and render it: `cut` and `paint`, where there is one output alone."""
+    return paint(cut(picture, matte, colours=rendering.channels != "alpha"), rendering)
+
+
+def _format(rendering: Rendering, *, opaque: bool) -> FileFormat:
     if rendering.format == "auto":
         return "jpg" if opaque else "png"
     return rendering.format
@@ -74,18 +113,27 @@ def _format(rendering: Rendering, *, opaque: bool) -> Literal["png", "jpg", "web
 def _subject_box(alpha: NDArray[np.uint8]) -> Box:
     if alpha.max() == 0:
         raise UnknownForeground("Nothing in the picture stands out from its background. Try a picture with a subject.")
-    threshold = min(SUBJECT_ALPHA, int(alpha.max()))
-    left, top, right, bottom = Image.fromarray(alpha >= threshold).getbbox() or (0, 0, alpha.shape[1], alpha.shape[0])
+    seen = alpha >= min(SUBJECT_ALPHA, int(alpha.max()))
+    columns, rows = np.flatnonzero(seen.any(axis=0)), np.flatnonzero(seen.any(axis=1))
+    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
     return Box(left, top, right - left, bottom - top)
 
 
-def _over(colours: NDArray[np.uint8], alpha: NDArray[np.uint8], background: Rgba) -> NDArray[np.uint8]:
-    """Lay colours over a plain background: (H, W, 3) where that is opaque, straight (H, W, 4) where it is not."""
+def _over(colours: NDArray[np.uint8], alpha: NDArray[np.uint8], background: Rgba, *, flat: bool) -> NDArray[np.uint8]:
+    """Lay colours over a plain background: straight (H, W, 4), or (H, W, 3) where it is `flat`, on white at last."""
     height_px, width_px = alpha.shape
-    if background[3] == 255:
-        canvas = Image.new("RGB", (width_px, height_px), background[:3])
-        canvas.paste(Image.fromarray(np.ascontiguousarray(colours)), mask=Image.fromarray(alpha))
-        return np.asarray(canvas)
-    canvas = Image.new("RGBA", (width_px, height_px), background)
-    canvas.alpha_composite(Image.fromarray(np.dstack([colours, alpha])))
-    return np.asarray(canvas)
+    painted = np.empty((height_px, width_px, 3 if flat else 4), np.uint8)
+    for rows in bands(width_px, height_px):
+        mask = Image.fromarray(alpha[rows])
+        if background[3] == 255:
+            canvas = Image.new("RGB", mask.size, background[:3])
+            canvas.paste(Image.fromarray(colours[rows]), mask=mask)
+        else:
+            canvas = Image.new("RGBA", mask.size, background)
+            canvas.alpha_composite(Image.fromarray(np.dstack([colours[rows], alpha[rows]])))
+            if flat:
+                page = Image.new("RGB", mask.size, WHITE[:3])
+                page.paste(canvas.convert("RGB"), mask=canvas.getchannel("A"))
+                canvas = page
+        painted[rows] = np.asarray(canvas)
+    return painted

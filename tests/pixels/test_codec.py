@@ -22,7 +22,11 @@ from handler.errors import (
     ResolutionTooHigh,
     UnreadableImage,
 )
-from handler.pixels.codec import Limits, Picture, decode, encode, read_header
+from handler.pixels.decode import decode
+from handler.pixels.encode import encode
+from handler.pixels.header import read_header
+from handler.pixels.limits import Limits
+from handler.pixels.picture import Picture
 from tests.pictures import FORMATS, opened, quarters, sample, save, scene
 
 if TYPE_CHECKING:
@@ -349,7 +353,7 @@ NO_PICTURES = {
 
 @pytest.mark.parametrize("data", NO_PICTURES.values(), ids=NO_PICTURES)
 def test_what_is_no_picture_is_an_invalid_file_type(data: bytes) -> None:
-    with pytest.raises(InvalidFileType, match="JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF and HEIC"):
+    with pytest.raises(InvalidFileType, match="JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, HEIC, ICO and CUR"):
         read_header(data, LIMITS)
 
 

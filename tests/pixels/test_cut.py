@@ -9,8 +9,8 @@ import pytest
 
 from handler.errors import UnknownForeground
 from handler.job import Box, Rendering
-from handler.pixels.codec import Picture
 from handler.pixels.cut import SUBJECT_ALPHA, compose
+from handler.pixels.picture import Picture
 from tests.pictures import scene
 
 if TYPE_CHECKING:

@@ -1,0 +1,170 @@
+"""What a file says of itself: its kind, its size, and how much work it would be. Nothing is decoded.
+
+Enters: bytes that anyone may have made. Leaves: a Claim, for `limits` to judge before a decoder sees the file.
+
+Each decoder reserves memory by what the header claims, some of them while the file is merely opened: GIF's for the
+frame to be disposed of, WebP's for two canvases, ICO's for the icon. So sizes are read here, from the first bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from handler.errors import InvalidFileType
+from handler.pixels.icon import dib_size, largest_icon
+from handler.pixels.jpeg import read_markers
+from handler.pixels.png import MAGIC as PNG
+from handler.pixels.png import read_chunks
+from handler.pixels.tiff import MAGICS as TIFF
+from handler.pixels.tiff import read_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READABLE = "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, HEIC, ICO and CUR"
+
+# ISO base media brands. A file of brand mif1 or msf1 says in its compatible brands which codec it needs.
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
+CONTAINER_BRANDS = frozenset({b"mif1", b"msf1"})
+HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}) | CONTAINER_BRANDS
+
+# Kinds that are known and not read, and why not.
+# JPEG 2000: one browser shows it, and its decoder has had more memory errors than all others here together.
+# PPM: no browser shows it, and its writers write PNG as well.
+# TGA: nothing at its start tells it from any other bytes; only some files end with its name.
+NOT_READ = {
+    "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+    "PPM": tuple(b"P%d%c" % (kind, space) for kind in range(1, 8) for space in b" \n\r\t"),
+}
+TGA_END = b"TRUEVISION-XFILE.\0"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A file's own words. A size of 0×0: it has none that can be read here."""
+
+    format: str  # as Pillow names it
+    width_px: int
+    height_px: int
+    data: bytes = field(repr=False)  # what is to be decoded
+    coded_px: int = 0  # where tiles hold more than the picture
+    scans: int = 0
+    parts: int = 0  # chunks, segments, blocks, tiles
+    kind: str = ""  # what the caller calls it, where that is not the format
+
+    @property
+    def name(self) -> str:
+        """The format's name for the log."""
+        return self.kind or self.format
+
+
+def read_claim(data: bytes, most_parts: int) -> Claim:
+    """Recognise a file and read what it claims, at most `most_parts` parts of it.
+
+    Raises InvalidFileType.
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        jpeg = read_markers(data, most_parts)
+        return Claim("JPEG", jpeg.width_px, jpeg.height_px, data, scans=jpeg.scans, parts=jpeg.segments)
+    if data.startswith(PNG):
+        png = read_chunks(data, most_parts)
+        return Claim("PNG", png.width_px, png.height_px, png.data, parts=png.count)
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return _gif(data, most_parts)
+    if data.startswith(TIFF):
+        tiff = read_directory(data)
+        if tiff is None:
+            return Claim("TIFF", 0, 0, data)
+        return Claim("TIFF", tiff.width_px, tiff.height_px, data, coded_px=tiff.coded_px, parts=tiff.parts)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return Claim("WEBP", *_webp(data), data)
+    if data.startswith(b"BM"):
+        return Claim("BMP", *dib_size(data[14:40]), data)
+    if data.startswith((b"\0\0\1\0", b"\0\0\2\0")):
+        kind = "ICO" if data[2] == 1 else "CUR"
+        icon = largest_icon(data)
+        if icon is None:
+            raise InvalidFileType(f"The file begins as {kind} files do and holds no picture. {READABLE} are read.")
+        if not icon.is_png:
+            return Claim("ICO", icon.width_px, icon.height_px, icon.data, kind=kind)
+        chunks = read_chunks(icon.data, most_parts)
+        return Claim("PNG", icon.width_px, icon.height_px, chunks.data, parts=chunks.count, kind=kind)
+    if data[4:8] == b"ftyp":
+        brands = _brands(data)
+        if brands & (AVIF_BRANDS | HEIF_BRANDS):
+            is_avif = bool(brands & AVIF_BRANDS) and data[8:12] not in HEIF_BRANDS - CONTAINER_BRANDS
+            return Claim("AVIF" if is_avif else "HEIF", *_largest_item(data, most_parts), data)
+    for kind, starts in NOT_READ.items():
+        if data.startswith(starts):
+            raise InvalidFileType(f"{kind} is not read; {READABLE} are. Save the picture as one of them.")
+    if data.endswith(TGA_END):
+        raise InvalidFileType(f"TGA is not read; {READABLE} are. Save the picture as one of them.")
+    raise InvalidFileType(f"The file is not a picture that can be read; {READABLE} can.")
+
+
+def _gif(data: bytes, most_parts: int) -> Claim:
+    """Walk to the first frame. The decoder widens the canvas to a frame that reaches beyond it."""
+    width_px, height_px = struct.unpack_from("<HH", data, 6) if len(data) >= 13 else (0, 0)
+    at, parts = 13 + (3 << (data[10] & 7) + 1 if data[10:11] and data[10] & 0x80 else 0), 0
+    while parts <= most_parts and data[at : at + 1] == b"!":
+        at += 2
+        while parts <= most_parts and at < len(data) and data[at]:
+            at += 1 + data[at]
+            parts += 1
+        at += 1
+    if data[at : at + 1] == b"," and len(data) >= at + 9:
+        left, top, frame_width_px, frame_height_px = struct.unpack_from("<HHHH", data, at + 1)
+        width_px, height_px = max(width_px, left + frame_width_px), max(height_px, top + frame_height_px)
+    return Claim("GIF", width_px, height_px, data, parts=parts)
+
+
+def _webp(data: bytes) -> tuple[int, int]:
+    """Read the canvas: https://developers.google.com/speed/webp/docs/riff_container."""
+    kind = data[12:16]
+    if kind == b"VP8X" and len(data) >= 30:
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if kind == b"VP8L" and len(data) >= 25:
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 " and len(data) >= 30:
+        width_px, height_px = struct.unpack_from("<HH", data, 26)
+        return width_px & 0x3FFF, height_px & 0x3FFF
+    return 0, 0
+
+
+def _brands(data: bytes) -> frozenset[bytes]:
+    end = min(int.from_bytes(data[:4], "big"), 1024, len(data))
+    return frozenset({data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))})
+
+
+def _largest_item(data: bytes, most_parts: int) -> tuple[int, int]:
+    """Give the largest of a file's items, thumbnails and tiles among them: ISO/IEC 23008-12, `ispe`."""
+    largest = (0, 0)
+    for kind, start, end in _boxes(data, 0, len(data), most_parts):
+        if kind == b"ispe" and end - start >= 12:
+            width_px, height_px = struct.unpack_from(">II", data, start + 4)
+            largest = max(largest, (width_px, height_px), key=lambda size: size[0] * size[1])
+    return largest
+
+
+def _boxes(data: bytes, start: int, end: int, most_parts: int) -> Iterator[tuple[bytes, int, int]]:
+    """Walk boxes, into meta, iprp and ipco: kind, start and end of what is in it."""
+    ahead = [(start, end)]
+    parts = 0
+    while ahead:
+        at, end = ahead.pop()
+        while at + 8 <= end and parts <= most_parts:
+            parts += 1
+            size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+            inside = at + 8
+            if size == 1:
+                size, inside = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
+            after = end if size == 0 else min(end, at + size)
+            if after < inside:
+                break
+            if kind in {b"meta", b"iprp", b"ipco"}:
+                ahead.append((inside + (4 if kind == b"meta" else 0), after))
+            yield kind, inside, after
+            at = after
