@@ -94,7 +94,7 @@ class Pipeline:
             data = job.source.data
 
         with watch.stage("decode"):
-            header = read_header(data, Limits(self.settings.max_input_bytes, self.settings.max_input_megapixels))
+            header = read_header(data, Limits.of(self.settings, self.model.peak_bytes()))
             facts |= {"input_bytes": len(data), "input_width_px": header.width_px, "input_height_px": header.height_px}
             self._require_time(invocation, header.width_px, header.height_px)
             picture = decode(header, job.rendering.max_megapixels)

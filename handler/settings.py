@@ -43,7 +43,16 @@ class Settings:
     output_format: str = "png"  # of S3 results
     default_size: str = "auto"  # of HTTP results: the picture's own size. remove.bg's default is "preview".
     max_input_bytes: int = 50_000_000
-    max_input_megapixels: float = 50.0
+    max_input_megapixels: float | None = None  # None: what the memory carries beside the model, 50 at most
+    # Work grows by these, whatever the area. A JPEG has sides of up to 65,535 px, too; a column costs 0.7 kB while colours
+    # are estimated.
+    max_input_side_px: int = 65_535
+    # Each scan of a progressive JPEG is a walk over the whole picture; usual are 10. libtiff's limit, too:
+    # https://gitlab.com/libtiff/libtiff/-/blob/master/libtiff/tif_jpeg.c
+    max_input_scans: int = 100
+    # Chunks, segments, blocks or tiles of a file, each of which costs microseconds and some hundred bytes. 50 megapixels
+    # in tiles of 32×32 px are 49,000.
+    max_input_parts: int = 100_000
     api_keys: tuple[str, ...] = ()
     warmup_hold_ms: int = 75  # how long a fanned-out ping keeps its environment busy; lambda-warmer's default
     threads: int = 1
@@ -84,7 +93,16 @@ class Settings:
                 env, "MAX_INPUT_BYTES", _positive(int), cls.max_input_bytes, "a whole number of bytes above 0"
             ),
             max_input_megapixels=_read(
-                env, "MAX_INPUT_MEGAPIXELS", _positive(float), cls.max_input_megapixels, "a number above 0, such as 50"
+                env, "MAX_INPUT_MEGAPIXELS", _positive(float), None, "a number above 0, such as 50"
+            ),
+            max_input_side_px=_read(
+                env, "MAX_INPUT_SIDE_PX", _positive(int), cls.max_input_side_px, "a whole number of pixels above 0"
+            ),
+            max_input_scans=_read(
+                env, "MAX_INPUT_SCANS", _positive(int), cls.max_input_scans, "a whole number of scans above 0"
+            ),
+            max_input_parts=_read(
+                env, "MAX_INPUT_PARTS", _positive(int), cls.max_input_parts, "a whole number of parts above 0"
             ),
             api_keys=tuple(key.strip() for key in env.get("API_KEYS", "").split(",") if key.strip()),
             warmup_hold_ms=_read(

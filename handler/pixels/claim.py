@@ -30,6 +30,9 @@ AVIF_BRANDS = frozenset({b"avif", b"avis"})
 CONTAINER_BRANDS = frozenset({b"mif1", b"msf1"})
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}) | CONTAINER_BRANDS
 
+# Boxes with boxes in them, and the bytes before the first.
+CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"iinf": 6}
+
 # Kinds that are known and not read, and why not.
 # JPEG 2000: one browser shows it, and its decoder has had more memory errors than all others here together.
 # PPM: no browser shows it, and its writers write PNG as well.
@@ -82,6 +85,8 @@ def read_claim(data: bytes, most_parts: int) -> Claim:
         return Claim("WEBP", *_webp(data), data)
     if data.startswith(b"BM"):
         return Claim("BMP", *dib_size(data[14:40]), data)
+    if data.endswith(TGA_END):
+        raise InvalidFileType(f"TGA is not read; {READABLE} are. Save the picture as one of them.")
     if data.startswith((b"\0\0\1\0", b"\0\0\2\0")):
         kind = "ICO" if data[2] == 1 else "CUR"
         icon = largest_icon(data)
@@ -95,12 +100,10 @@ def read_claim(data: bytes, most_parts: int) -> Claim:
         brands = _brands(data)
         if brands & (AVIF_BRANDS | HEIF_BRANDS):
             is_avif = bool(brands & AVIF_BRANDS) and data[8:12] not in HEIF_BRANDS - CONTAINER_BRANDS
-            return Claim("AVIF" if is_avif else "HEIF", *_largest_item(data, most_parts), data)
+            return _iso_media("AVIF" if is_avif else "HEIF", data, most_parts)
     for kind, starts in NOT_READ.items():
         if data.startswith(starts):
             raise InvalidFileType(f"{kind} is not read; {READABLE} are. Save the picture as one of them.")
-    if data.endswith(TGA_END):
-        raise InvalidFileType(f"TGA is not read; {READABLE} are. Save the picture as one of them.")
     raise InvalidFileType(f"The file is not a picture that can be read; {READABLE} can.")
 
 
@@ -139,18 +142,31 @@ def _brands(data: bytes) -> frozenset[bytes]:
     return frozenset({data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))})
 
 
-def _largest_item(data: bytes, most_parts: int) -> tuple[int, int]:
-    """Give the largest of a file's items, thumbnails and tiles among them: ISO/IEC 23008-12, `ispe`."""
-    largest = (0, 0)
+def _iso_media(file_format: str, data: bytes, most_parts: int) -> Claim:
+    """Find the largest of a file's items, thumbnails and tiles among them (ISO/IEC 23008-12), and lose an AVIF's EXIF.
+
+    Which way is up says a property of the item there, EXIF has no say; and Pillow refuses the file where it is broken.
+    """
+    size, at_exif, parts = (0, 0), [], 0
     for kind, start, end in _boxes(data, 0, len(data), most_parts):
+        parts += 1
         if kind == b"ispe" and end - start >= 12:
-            width_px, height_px = struct.unpack_from(">II", data, start + 4)
-            largest = max(largest, (width_px, height_px), key=lambda size: size[0] * size[1])
-    return largest
+            item: tuple[int, int] = struct.unpack_from(">II", data, start + 4)
+            size = max(size, item, key=lambda sides: sides[0] * sides[1])
+        elif kind == b"infe" and file_format == "AVIF":
+            at = start + (10 if data[start : start + 1] == b"\3" else 8)
+            if data[at : at + 4] == b"Exif":
+                at_exif.append(at)
+    if at_exif:
+        edited = bytearray(data)
+        for at in at_exif:
+            edited[at : at + 4] = b"skip"
+        data = bytes(edited)
+    return Claim(file_format, *size, data, parts=parts)
 
 
 def _boxes(data: bytes, start: int, end: int, most_parts: int) -> Iterator[tuple[bytes, int, int]]:
-    """Walk boxes, into meta, iprp and ipco: kind, start and end of what is in it."""
+    """Walk boxes and those in some of them: kind, start and end of what is in it."""
     ahead = [(start, end)]
     parts = 0
     while ahead:
@@ -164,7 +180,7 @@ def _boxes(data: bytes, start: int, end: int, most_parts: int) -> Iterator[tuple
             after = end if size == 0 else min(end, at + size)
             if after < inside:
                 break
-            if kind in {b"meta", b"iprp", b"ipco"}:
-                ahead.append((inside + (4 if kind == b"meta" else 0), after))
+            if kind in CONTAINERS:
+                ahead.append((inside + CONTAINERS[kind] + 2 * (kind == b"iinf" and data[inside] > 0), after))
             yield kind, inside, after
             at = after

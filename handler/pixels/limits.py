@@ -9,19 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handler.errors import OutOfMemory, ResolutionTooHigh, UnreadableImage
+from handler.errors import ConfigurationError, OutOfMemory, ResolutionTooHigh, UnreadableImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from handler.pixels.claim import Claim
+    from handler.settings import Settings
 
 # Where no memory size is known, and the most where one is: a larger picture takes longer than an HTTP caller waits.
 # It is remove.bg's own limit, too.
 USUAL_MEGAPIXELS = 50.0
 
 # `python -m bench.picture_memory`
-BYTES_PER_PX: dict[str, float] = {}
+BYTES_PER_PX: dict[tuple[str, str], float] = {("PNG","RGB"):12.0,("WEBP","RGBA"):20.0}
+DEAREST = max(BYTES_PER_PX.values())
 
 # What is neither the model's nor grows with the pixels: bands of rows, a column's 0.7 kB in the estimation of colours at
 # the longest side, what the allocator keeps, and Lambda's own runtime beside the process.
@@ -35,10 +37,14 @@ class Memory:
     total_bytes: int  # the function's
     model_bytes: int  # the process's peak with the model alone, at the largest size that its network takes
 
+    @property
+    def spare_bytes(self) -> int:
+        """What is left for a picture."""
+        return self.total_bytes - self.model_bytes - BESIDE_BYTES
+
     def carries_px(self, file_format: str, mode: str, file_bytes: int) -> int:
         """Say how many pixels of this kind can be cut out without the process being killed."""
-        spare_bytes = self.total_bytes - self.model_bytes - BESIDE_BYTES - 2 * file_bytes
-        return max(0, int(spare_bytes / bytes_per_px(file_format, mode)))
+        return max(0, int((self.spare_bytes - 2 * file_bytes) / bytes_per_px(file_format, mode)))
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,35 @@ class Limits:
     max_scans: int = 100
     max_parts: int = 100_000
 
+    @classmethod
+    def of(cls, settings: Settings, model_bytes: int | None) -> Limits:
+        """Read the limits from the settings, and from what the model leaves of the memory where both are known.
+
+        Raises ConfigurationError where that is nothing.
+        """
+        memory = None
+        if settings.memory_mb is not None and model_bytes is not None:
+            memory = Memory(settings.memory_mb * 2**20, model_bytes)
+            if settings.max_input_megapixels is None and memory.spare_bytes <= 0:
+                raise ConfigurationError(
+                    f"AWS_LAMBDA_FUNCTION_MEMORY_SIZE={settings.memory_mb} leaves nothing for a picture beside the model, "
+                    f"which takes {model_bytes / 2**20:.0f} MB. Raise the memory by {-memory.spare_bytes / 2**20 + 100:.0f} "
+                    "MB or more, or set MAX_INPUT_MEGAPIXELS to what is to be tried."
+                )
+        return cls(
+            max_bytes=settings.max_input_bytes,
+            max_megapixels=settings.max_input_megapixels,
+            memory=memory,
+            max_side_px=settings.max_input_side_px,
+            max_scans=settings.max_input_scans,
+            max_parts=settings.max_input_parts,
+        )
+
     def check_claim(self, claim: Claim) -> None:
         """Judge what a file says of itself. Raises ResolutionTooHigh or UnreadableImage."""
         self._check_sides(claim.width_px, claim.height_px)
-        self._check_pixels(claim.width_px, claim.height_px, self._most_px(claim.format, "", len(claim.data)))
         most_px = self._most_px(claim.format, "", len(claim.data))
+        self._check_pixels(claim.width_px, claim.height_px, most_px)
         if claim.coded_px > most_px:
             raise ResolutionTooHigh(
                 f"The picture has {claim.width_px}×{claim.height_px} pixels, and its tiles or strips hold "
@@ -99,8 +129,13 @@ class Limits:
 
 
 def bytes_per_px(file_format: str, mode: str) -> float:
-    """Give the peak by the pixel of a picture on its whole way; of the cheapest mode where none is known yet."""
-    return BYTES_PER_PX.get(file_format, 20.0)
+    """Give the peak by the pixel of a picture on its whole way. What was not measured costs as the dearest.
+
+    Without a mode, as long as the decoder has not named it, the format's cheapest.
+    """
+    if not mode:
+        return min((cost for (known, _), cost in BYTES_PER_PX.items() if known == file_format), default=DEAREST)
+    return BYTES_PER_PX.get((file_format, mode), DEAREST)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from handler.pixels.encode import encode
 from handler.pixels.header import read_header
 from handler.pixels.limits import Limits
 from handler.pixels.picture import Picture
-from tests.pictures import FORMATS, opened, quarters, sample, save, scene
+from tests.pictures import FORMATS, opened, png_claiming, quarters, sample, save, scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -250,17 +250,6 @@ def test_a_profile_for_another_mode_is_left_aside() -> None:
 # Limits
 
 
-def png_claiming(width_px: int, height_px: int, mode: int = 2) -> bytes:
-    """Make a PNG whose header claims a size, with a few bytes of zeroes for its data."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width_px, height_px, 8, mode, 0, 0, 0)
-    data = zlib.compress(b"\0" * 10_000, 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-
-
 def tiff_claiming(width_px: int, height_px: int) -> bytes:
     entries = [(256, 4, width_px), (257, 4, height_px), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8)]
     entries += [(277, 3, 1), (278, 4, height_px), (279, 4, 100)]
@@ -290,7 +279,7 @@ def webp_claiming(width_px: int, height_px: int) -> bytes:
 
 BOMBS = {
     "png": png_claiming(60_000, 60_000),
-    "png-grey": png_claiming(2**31 - 1, 2**31 - 1, mode=0),
+    "png-grey": png_claiming(2**31 - 1, 2**31 - 1, colour=0),
     "tiff": tiff_claiming(60_000, 60_000),
     "gif": gif_claiming(60_000, 60_000),
     "bmp": bmp_claiming(60_000, 60_000),
