@@ -50,9 +50,15 @@ class Kind:
         """What the table calls it."""
         return f"{self.format} {self.mode}" + (", turned" if self.turned else "") + (", profile" if self.profile else "")
 
+    @staticmethod
+    def icc_profile() -> bytes:
+        """Give a profile that has to be converted: sRGB's, red and green exchanged."""
+        data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        return data.replace(b"rXYZ", b"tXYZ").replace(b"gXYZ", b"rXYZ").replace(b"tXYZ", b"gXYZ")
+
     def file(self, size: tuple[int, int] = SIZE) -> Path:
         """Draw the picture, once."""
-        path = FOLDER / f"memory-{'-'.join(self.name.replace(',', '').split())}-{size[0]}x{size[1]}"
+        path = FOLDER / f"memory-{self.name.replace(', ', '-').replace(' ', '-')}-{self.noise}-{size[0]}x{size[1]}"
         if not path.exists():
             FOLDER.mkdir(parents=True, exist_ok=True)
             more = dict(self.options)
@@ -61,7 +67,7 @@ class Kind:
                 exif[0x0112] = TURNED
                 more["exif"] = exif
             if self.profile:
-                more["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+                more["icc_profile"] = self.icc_profile()
             with path.open("wb") as file:
                 draw(size, self.mode, self.noise).save(file, self.format, **more)
         return path
@@ -118,10 +124,13 @@ def draw(size: tuple[int, int], mode: str, noise: int) -> Image.Image:
     return image.quantize(64, Image.Quantize.FASTOCTREE) if mode == "P" else image.convert(mode)
 
 
-def measure(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Cut a picture out in a process of its own: its peak, what it held before, and the picture's pixels."""
+def measure(path: Path, environment: Mapping[str, str], held_bytes: int = 0) -> dict[str, Any]:
+    """Cut a picture out in a process of its own: its peak, what it held before, and the picture's pixels.
+
+    With `held_bytes` the process holds that much before the picture comes, as with a larger model.
+    """
     process = subprocess.run(
-        [sys.executable, "-m", "bench.picture_memory", "--worker", str(path)],
+        [sys.executable, "-m", "bench.picture_memory", "--worker", str(path), "--held", str(held_bytes)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         check=True,
@@ -138,9 +147,10 @@ def main() -> None:
     parser.add_argument("--model-dir", type=Path, default=ROOT / "build" / "model" / "u2netp")
     parser.add_argument("--only", default="", help="a format")
     parser.add_argument("--worker", type=Path)
+    parser.add_argument("--held", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.worker:
-        sys.stdout.write(json.dumps(_cut_out(arguments.worker)) + "\n")
+        sys.stdout.write(json.dumps(_cut_out(arguments.worker, arguments.held)) + "\n")
         return
     pillow_heif.register_heif_opener()
     environment = {
@@ -154,8 +164,7 @@ def main() -> None:
         if arguments.only in {"", kind.format}:
             path = kind.file()
             report = measure(path, environment)
-            # `Memory.carries_px` takes the file twice: as it came and as it is decoded
-            beyond = report["peak_bytes"] - report["before_bytes"] - 2 * report["file_bytes"]
+            beyond = report["peak_bytes"] - report["before_bytes"] - report["file_bytes"]  # it is held as it came
             sys.stdout.write(
                 f"| {kind.name} | {report['file_bytes'] / 1e6:.1f} MB | {beyond / report['px']:.1f}, result "
                 f"{report['output_bytes'] / report['px']:.1f} |\n"
@@ -163,15 +172,17 @@ def main() -> None:
             sys.stdout.flush()
 
 
-def _cut_out(path: Path) -> dict[str, Any]:
+def _cut_out(path: Path, held_bytes: int) -> dict[str, Any]:
     pipeline = Pipeline(Settings.from_env())
     small = FOLDER / "memory-small.png"
     draw((64, 64), "RGB", 2).save(small)
     _run(pipeline, small)
+    held = b"\1" * max(0, held_bytes - _status_bytes("VmRSS"))
     before_bytes = _status_bytes("VmRSS")
     result = _run(pipeline, path)
     return {
         "before_bytes": before_bytes,
+        "held_bytes": len(held),
         "peak_bytes": _status_bytes("VmHWM"),
         "file_bytes": path.stat().st_size,
         "output_bytes": len(result.data),

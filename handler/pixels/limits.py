@@ -21,13 +21,39 @@ if TYPE_CHECKING:
 # It is remove.bg's own limit, too.
 USUAL_MEGAPIXELS = 50.0
 
-# `python -m bench.picture_memory`
-BYTES_PER_PX: dict[tuple[str, str], float] = {("PNG","RGB"):12.0,("WEBP","RGBA"):20.0}
+# What a pixel costs at the process's peak, from its file to its result, by format and mode: `python -m
+# bench.picture_memory`, rounded up. An opaque picture is at its dearest while it is cut out (the picture, the matte, the
+# subject), WebP while its decoder holds two canvases.
+BYTES_PER_PX: dict[tuple[str, str], int] = {
+    ("JPEG", "RGB"): 14,
+    ("JPEG", "L"): 14,
+    ("JPEG", "CMYK"): 14,
+    ("PNG", "RGB"): 14,
+    ("PNG", "RGBA"): 15,
+    ("PNG", "LA"): 15,
+    ("PNG", "P"): 15,
+    ("PNG", "L"): 14,
+    ("PNG", "I;16"): 14,
+    ("WEBP", "RGB"): 18,
+    ("WEBP", "RGBA"): 19,
+    ("GIF", "P"): 14,
+    ("TIFF", "RGB"): 14,
+    ("TIFF", "RGBA"): 15,
+    ("TIFF", "CMYK"): 14,
+    ("TIFF", "F"): 14,
+    ("BMP", "RGB"): 14,
+    ("AVIF", "RGB"): 14,
+    ("AVIF", "RGBA"): 15,
+    ("HEIF", "RGB"): 15,
+    ("HEIF", "RGBA"): 16,
+}
 DEAREST = max(BYTES_PER_PX.values())
 
-# What is neither the model's nor grows with the pixels: bands of rows, a column's 0.7 kB in the estimation of colours at
-# the longest side, what the allocator keeps, and Lambda's own runtime beside the process.
-BESIDE_BYTES = 200_000_000
+# The estimation of colours holds some rows of each of its sizes: `layers/matting`.
+BYTES_PER_COLUMN = 700
+
+# Neither the model's nor in proportion to the picture: bands of rows, and Lambda's own runtime beside the process.
+BESIDE_BYTES = 120_000_000
 
 
 @dataclass(frozen=True)
@@ -42,9 +68,13 @@ class Memory:
         """What is left for a picture."""
         return self.total_bytes - self.model_bytes - BESIDE_BYTES
 
-    def carries_px(self, file_format: str, mode: str, file_bytes: int) -> int:
-        """Say how many pixels of this kind can be cut out without the process being killed."""
-        return max(0, int((self.spare_bytes - 2 * file_bytes) / bytes_per_px(file_format, mode)))
+    def carries_px(self, file_format: str, mode: str, width_px: int, file_bytes: int) -> int:
+        """Say how many pixels of this kind can be cut out without the process being killed.
+
+        The file counts twice: as it came, and as its decoder holds it.
+        """
+        spare_bytes = self.spare_bytes - 2 * file_bytes - BYTES_PER_COLUMN * width_px
+        return max(0, spare_bytes // bytes_per_px(file_format, mode))
 
 
 @dataclass(frozen=True)
@@ -85,7 +115,7 @@ class Limits:
     def check_claim(self, claim: Claim) -> None:
         """Judge what a file says of itself. Raises ResolutionTooHigh or UnreadableImage."""
         self._check_sides(claim.width_px, claim.height_px)
-        most_px = self._most_px(claim.format, "", len(claim.data))
+        most_px = self._most_px(claim.format, "", claim.width_px, len(claim.data))
         self._check_pixels(claim.width_px, claim.height_px, most_px)
         if claim.coded_px > most_px:
             raise ResolutionTooHigh(
@@ -104,7 +134,7 @@ class Limits:
     def check_size(self, file_format: str, mode: str, width_px: int, height_px: int, file_bytes: int) -> None:
         """Judge what the decoder says. Raises ResolutionTooHigh."""
         self._check_sides(width_px, height_px)
-        self._check_pixels(width_px, height_px, self._most_px(file_format, mode, file_bytes))
+        self._check_pixels(width_px, height_px, self._most_px(file_format, mode, width_px, file_bytes))
 
     def _check_sides(self, width_px: int, height_px: int) -> None:
         if max(width_px, height_px) > self.max_side_px:
@@ -120,15 +150,15 @@ class Limits:
                 f"the limit is {most_px / 1e6:.4g}. Scale it down first."
             )
 
-    def _most_px(self, file_format: str, mode: str, file_bytes: int) -> float:
+    def _most_px(self, file_format: str, mode: str, width_px: int, file_bytes: int) -> float:
         if self.max_megapixels is not None:
             return self.max_megapixels * 1e6
         if self.memory is None:
             return USUAL_MEGAPIXELS * 1e6
-        return min(USUAL_MEGAPIXELS * 1e6, self.memory.carries_px(file_format, mode, file_bytes))
+        return min(USUAL_MEGAPIXELS * 1e6, self.memory.carries_px(file_format, mode, width_px, file_bytes))
 
 
-def bytes_per_px(file_format: str, mode: str) -> float:
+def bytes_per_px(file_format: str, mode: str) -> int:
     """Give the peak by the pixel of a picture on its whole way. What was not measured costs as the dearest.
 
     Without a mode, as long as the decoder has not named it, the format's cheapest.

@@ -14,7 +14,7 @@ from PIL import Image
 from handler.errors import CallerError, ConfigurationError, ResolutionTooHigh, UnreadableImage
 from handler.pixels.decode import decode
 from handler.pixels.header import read_header
-from handler.pixels.limits import BESIDE_BYTES, BYTES_PER_PX, Limits, Memory, bytes_per_px
+from handler.pixels.limits import BESIDE_BYTES, BYTES_PER_COLUMN, BYTES_PER_PX, Limits, Memory, bytes_per_px
 from handler.settings import Settings
 from tests.pictures import gif, icon, icon_bitmap, png, png_chunk, png_claiming, png_with, sample, save, scene, tiff
 
@@ -169,9 +169,9 @@ def limits_at(memory_mb: int, model_bytes: int, **more: Any) -> Limits:
 
 def test_unset_the_limit_is_what_the_memory_carries() -> None:
     model_bytes = 1_925_000_000
-    spare_bytes = 2_300 * 2**20 - model_bytes - BESIDE_BYTES
     data = png_claiming(10_000, 4_000)
-    carried_px = (spare_bytes - 2 * len(data)) / bytes_per_px("PNG", "RGB")
+    spare_bytes = 2_300 * 2**20 - model_bytes - BESIDE_BYTES - 2 * len(data) - 10_000 * BYTES_PER_COLUMN
+    carried_px = spare_bytes / bytes_per_px("PNG", "RGB")
     assert 10e6 < carried_px < 40e6
     with pytest.raises(ResolutionTooHigh, match=rf"40\.0 megapixels; the limit is {carried_px / 1e6:.4g}\. "):
         read_header(data, limits_at(2_300, model_bytes))
@@ -186,8 +186,9 @@ def test_more_than_50_megapixels_are_asked_for() -> None:
 
 def test_a_dearer_mode_has_a_lower_limit() -> None:
     memory = Memory(3_000_000_000, 2_000_000_000)
-    assert memory.carries_px("WEBP", "RGBA", 0) < memory.carries_px("PNG", "RGB", 0)
-    assert memory.carries_px("PNG", "RGB", 50_000_000) < memory.carries_px("PNG", "RGB", 0)
+    assert memory.carries_px("WEBP", "RGBA", 9, 0) < memory.carries_px("PNG", "RGB", 9, 0)
+    assert memory.carries_px("PNG", "RGB", 9, 50_000_000) < memory.carries_px("PNG", "RGB", 9, 0)
+    assert memory.carries_px("PNG", "RGB", 60_000, 0) < memory.carries_px("PNG", "RGB", 9, 0)
 
 
 def test_a_format_that_was_not_measured_costs_as_the_dearest() -> None:
