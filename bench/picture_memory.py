@@ -48,7 +48,9 @@ class Kind:
     @property
     def name(self) -> str:
         """What the table calls it."""
-        return f"{self.format} {self.mode}" + (", turned" if self.turned else "") + (", profile" if self.profile else "")
+        return (
+            f"{self.format} {self.mode}" + (", turned" if self.turned else "") + (", profile" if self.profile else "")
+        )
 
     @staticmethod
     def icc_profile() -> bytes:

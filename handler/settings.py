@@ -44,14 +44,14 @@ class Settings:
     default_size: str = "auto"  # of HTTP results: the picture's own size. remove.bg's default is "preview".
     max_input_bytes: int = 50_000_000
     max_input_megapixels: float | None = None  # None: what the memory carries beside the model, 50 at most
-    # Work grows by these, whatever the area. A JPEG has sides of up to 65,535 px, too; a column costs 0.7 kB while colours
+    # Work grows by these, whatever the area. A JPEG's sides end there, too, and each column costs 0.7 kB while colours
     # are estimated.
     max_input_side_px: int = 65_535
-    # Each scan of a progressive JPEG is a walk over the whole picture; usual are 10. libtiff's limit, too:
+    # Each scan of a progressive JPEG is a walk over the whole picture; usual are 10. It is libtiff's limit, too:
     # https://gitlab.com/libtiff/libtiff/-/blob/master/libtiff/tif_jpeg.c
     max_input_scans: int = 100
-    # Chunks, segments, blocks or tiles of a file, each of which costs microseconds and some hundred bytes. 50 megapixels
-    # in tiles of 32×32 px are 49,000.
+    # Chunks, segments, blocks or tiles of a file: each costs microseconds and some hundred bytes. 50 megapixels in
+    # tiles of 32×32 px are 49,000.
     max_input_parts: int = 100_000
     api_keys: tuple[str, ...] = ()
     warmup_hold_ms: int = 75  # how long a fanned-out ping keeps its environment busy; lambda-warmer's default

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pillow_heif
 from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 pillow_heif.register_heif_opener()
 
@@ -39,6 +42,11 @@ def quarters(width_px: int = 48, height_px: int = 32) -> Image.Image:
     return image
 
 
+def alpha_ramp() -> Image.Image:
+    """Draw transparency that grows from left to right."""
+    return Image.fromarray(np.linspace(0, 255, 96).astype(np.uint8)[np.newaxis].repeat(64, axis=0))
+
+
 def save(image: Image.Image, file_format: str = "PNG", **more: Any) -> bytes:
     """Encode a picture."""
     out = io.BytesIO()
@@ -51,6 +59,18 @@ def opened(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
+
+
+def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Give the mean absolute difference of two pictures that are not constant and of one shape."""
+    assert one.shape == other.shape
+    assert one.min() != one.max(), "a constant picture compares equal to too much"
+    assert other.min() != other.max()
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+def pixels(image: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(image.convert("RGB"))
 
 
 def sample(file_format: str, width_px: int = 96, height_px: int = 64) -> bytes:
@@ -120,4 +140,5 @@ def icon_bitmap(image: Image.Image) -> bytes:
     height_px, width_px = rgba.shape[:2]
     header = struct.pack("<IiiHHIIiiII", 40, width_px, 2 * height_px, 1, 32, 0, 0, 0, 0, 0, 0)
     mask = b"\0" * (((width_px + 31) // 32) * 4 * height_px)
-    return header + np.ascontiguousarray(rgba[..., [2, 1, 0, 3]]).tobytes() + mask
+    pixels: bytes = rgba[..., [2, 1, 0, 3]].tobytes()
+    return header + pixels + mask

@@ -8,6 +8,7 @@ frame to be disposed of, WebP's for two canvases, ICO's for the icon. So sizes a
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from handler.pixels.tiff import MAGICS as TIFF
 from handler.pixels.tiff import read_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 READABLE = "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, HEIC, ICO and CUR"
 
@@ -68,43 +69,59 @@ def read_claim(data: bytes, most_parts: int) -> Claim:
 
     Raises InvalidFileType.
     """
-    if data.startswith(b"\xff\xd8\xff"):
-        jpeg = read_markers(data, most_parts)
-        return Claim("JPEG", jpeg.width_px, jpeg.height_px, data, scans=jpeg.scans, parts=jpeg.segments)
-    if data.startswith(PNG):
-        png = read_chunks(data, most_parts)
-        return Claim("PNG", png.width_px, png.height_px, png.data, parts=png.count)
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return _gif(data, most_parts)
-    if data.startswith(TIFF):
-        tiff = read_directory(data)
-        if tiff is None:
-            return Claim("TIFF", 0, 0, data)
-        return Claim("TIFF", tiff.width_px, tiff.height_px, data, coded_px=tiff.coded_px, parts=tiff.parts)
+    for start, read in _STARTS:
+        if data.startswith(start):
+            return read(data, most_parts)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return Claim("WEBP", *_webp(data), data)
-    if data.startswith(b"BM"):
-        return Claim("BMP", *dib_size(data[14:40]), data)
-    if data.endswith(TGA_END):
-        raise InvalidFileType(f"TGA is not read; {READABLE} are. Save the picture as one of them.")
-    if data.startswith((b"\0\0\1\0", b"\0\0\2\0")):
-        kind = "ICO" if data[2] == 1 else "CUR"
-        icon = largest_icon(data)
-        if icon is None:
-            raise InvalidFileType(f"The file begins as {kind} files do and holds no picture. {READABLE} are read.")
-        if not icon.is_png:
-            return Claim("ICO", icon.width_px, icon.height_px, icon.data, kind=kind)
-        chunks = read_chunks(icon.data, most_parts)
-        return Claim("PNG", icon.width_px, icon.height_px, chunks.data, parts=chunks.count, kind=kind)
     if data[4:8] == b"ftyp":
         brands = _brands(data)
         if brands & (AVIF_BRANDS | HEIF_BRANDS):
             is_avif = bool(brands & AVIF_BRANDS) and data[8:12] not in HEIF_BRANDS - CONTAINER_BRANDS
             return _iso_media("AVIF" if is_avif else "HEIF", data, most_parts)
+    raise _not_read(data)
+
+
+def _not_read(data: bytes) -> InvalidFileType:
+    known = "TGA" if data.endswith(TGA_END) else None
     for kind, starts in NOT_READ.items():
-        if data.startswith(starts):
-            raise InvalidFileType(f"{kind} is not read; {READABLE} are. Save the picture as one of them.")
-    raise InvalidFileType(f"The file is not a picture that can be read; {READABLE} can.")
+        known = kind if data.startswith(starts) else known
+    if known is not None:
+        return InvalidFileType(f"{known} is not read; {READABLE} are. Save the picture as one of them.")
+    return InvalidFileType(f"The file is not a picture that can be read; {READABLE} can.")
+
+
+def _jpeg(data: bytes, most_parts: int) -> Claim:
+    markers = read_markers(data, most_parts)
+    return Claim("JPEG", markers.width_px, markers.height_px, data, scans=markers.scans, parts=markers.segments)
+
+
+def _png(data: bytes, most_parts: int) -> Claim:
+    chunks = read_chunks(data, most_parts)
+    return Claim("PNG", chunks.width_px, chunks.height_px, chunks.data, parts=chunks.count)
+
+
+def _tiff(data: bytes, most_parts: int) -> Claim:  # noqa: ARG001 - the directory's count says it
+    tiff = read_directory(data)
+    if tiff is None:
+        return Claim("TIFF", 0, 0, data)
+    return Claim("TIFF", tiff.width_px, tiff.height_px, data, coded_px=tiff.coded_px, parts=tiff.parts)
+
+
+def _bmp(data: bytes, most_parts: int) -> Claim:  # noqa: ARG001 - it has one part
+    return Claim("BMP", *dib_size(data[14:40]), data)
+
+
+def _icon(data: bytes, most_parts: int) -> Claim:
+    kind = "ICO" if data[2] == 1 else "CUR"
+    icon = largest_icon(data)
+    if icon is None and data.endswith(TGA_END):
+        raise _not_read(data)
+    if icon is None:
+        raise InvalidFileType(f"The file begins as {kind} files do and holds no picture. {READABLE} are read.")
+    if icon.is_png:
+        return dataclasses.replace(_png(icon.data, most_parts), kind=kind)
+    return Claim("ICO", icon.width_px, icon.height_px, icon.data, kind=kind)
 
 
 def _gif(data: bytes, most_parts: int) -> Claim:
@@ -184,3 +201,13 @@ def _boxes(data: bytes, start: int, end: int, most_parts: int) -> Iterator[tuple
                 ahead.append((inside + CONTAINERS[kind] + 2 * (kind == b"iinf" and data[inside] > 0), after))
             yield kind, inside, after
             at = after
+
+
+_STARTS: tuple[tuple[bytes | tuple[bytes, ...], Callable[[bytes, int], Claim]], ...] = (
+    (b"\xff\xd8\xff", _jpeg),
+    (PNG, _png),
+    ((b"GIF87a", b"GIF89a"), _gif),
+    (TIFF, _tiff),
+    (b"BM", _bmp),
+    ((b"\0\0\1\0", b"\0\0\2\0"), _icon),
+)

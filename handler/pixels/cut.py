@@ -58,7 +58,7 @@ class Composition:
 def cut(picture: Picture, matte: NDArray[np.float32], *, colours: bool = True) -> Subject:
     """Cut the subject out by its (H, W) matte in [0, 1].
 
-    A picture's own alpha is kept: it multiplies the matte. Without `colours` there is the matte alone, in half the time.
+    A picture's own alpha is kept: it multiplies the matte. Without `colours` there is the matte alone, sooner.
     Raises UnknownForeground where nothing is left, OutOfMemory.
     """
     with memory_is_ours("the subject is cut out"):

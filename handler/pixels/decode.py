@@ -117,23 +117,16 @@ def _orientation(image: Image.Image) -> int:
 
 def _as_stored(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """View an upright array as the file has it: https://www.cipa.jp/std/documents/e/DC-008-2012_E.pdf, 4.6.4."""
-    match orientation:
-        case 2:
-            return upright[:, ::-1]
-        case 3:
-            return upright[::-1, ::-1]
-        case 4:
-            return upright[::-1]
-        case 5:
-            return upright.swapaxes(0, 1)
-        case 6:
-            return np.rot90(upright, 1)
-        case 7:
-            return upright[::-1, ::-1].swapaxes(0, 1)
-        case 8:
-            return np.rot90(upright, -1)
-        case _:
-            return upright
+    views = {
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(upright, -1),
+    }
+    return views.get(orientation, upright)
 
 
 def _scaled(

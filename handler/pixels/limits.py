@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 USUAL_MEGAPIXELS = 50.0
 
 # What a pixel costs at the process's peak, from its file to its result, by format and mode: `python -m
-# bench.picture_memory`, rounded up. An opaque picture is at its dearest while it is cut out (the picture, the matte, the
+# bench.picture_memory`, rounded up. Most are at their dearest while they are cut out (the picture, the matte, the
 # subject), WebP while its decoder holds two canvases.
 BYTES_PER_PX: dict[tuple[str, str], int] = {
     ("JPEG", "RGB"): 14,
@@ -99,9 +99,9 @@ class Limits:
             memory = Memory(settings.memory_mb * 2**20, model_bytes)
             if settings.max_input_megapixels is None and memory.spare_bytes <= 0:
                 raise ConfigurationError(
-                    f"AWS_LAMBDA_FUNCTION_MEMORY_SIZE={settings.memory_mb} leaves nothing for a picture beside the model, "
-                    f"which takes {model_bytes / 2**20:.0f} MB. Raise the memory by {-memory.spare_bytes / 2**20 + 100:.0f} "
-                    "MB or more, or set MAX_INPUT_MEGAPIXELS to what is to be tried."
+                    f"AWS_LAMBDA_FUNCTION_MEMORY_SIZE={settings.memory_mb} leaves nothing for a picture beside the "
+                    f"model, which takes {model_bytes / 2**20:.0f} MB. Raise the memory by at least "
+                    f"{100 - memory.spare_bytes // 2**20} MB, or set MAX_INPUT_MEGAPIXELS to what is to be tried."
                 )
         return cls(
             max_bytes=settings.max_input_bytes,

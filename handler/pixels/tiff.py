@@ -51,10 +51,8 @@ def read_directory(data: bytes) -> Directory | None:
         parts = counts.get(STRIP_OFFSETS, 0)
     columns, rows = math.ceil(width_px / across_px), math.ceil(height_px / down_px)
     rounds = max(1, math.ceil(parts / (columns * rows * planes)))  # more parts than places: each place decoded again
-    if TILE_WIDTH in numbers:
-        coded_px = columns * across_px * rows * down_px
-    else:
-        coded_px = width_px * max(height_px, down_px)
+    tiled = TILE_WIDTH in numbers
+    coded_px = columns * across_px * rows * down_px if tiled else width_px * max(height_px, down_px)
     return Directory(width_px, height_px, coded_px * rounds, max(parts, columns * rows))
 
 

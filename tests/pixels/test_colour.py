@@ -50,12 +50,13 @@ def grey_profile(gamma: float) -> bytes:
     words = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"grey\0" + b"\0" * 78
     tags, body = b"", b""
     for name, data in ((b"desc", words), (b"wtpt", white), (b"kTRC", curve)):
-        data += b"\0" * (-len(data) % 4)
         tags += name + struct.pack(">II", 132 + 36 + len(body), len(data))
-        body += data
+        body += data + b"\0" * (-len(data) % 4)
     header = struct.pack(">I4sI4s4s4s", 132 + 36 + len(body), b"lcms", 0x02100000, b"mntr", b"GRAY", b"XYZ ")
     header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + b"\0" * 28
-    return header.ljust(68, b"\0") + struct.pack(">iii", 0xF6D6, 0x10000, 0xD32D) + b"\0" * 48 + b"\0\0\0\3" + tags + body
+    return (
+        header.ljust(68, b"\0") + struct.pack(">iii", 0xF6D6, 0x10000, 0xD32D) + b"\0" * 48 + b"\0\0\0\3" + tags + body
+    )
 
 
 def test_a_profile_that_is_called_srgb_and_is_not_is_converted() -> None:
@@ -80,7 +81,9 @@ def as_srgb(display_p3: tuple[int, int, int]) -> list[float]:
 
 def test_a_profile_that_does_what_srgb_does_changes_nothing() -> None:
     """Whatever it is called, and however its numbers are rounded."""
-    nearly = profile({b"rXYZ": (0.43608, 0.22249, 0.01392)}).replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be"))
+    nearly = profile({b"rXYZ": (0.43608, 0.22249, 0.01392)}).replace(
+        "sRGB".encode("utf-16-be"), "mine".encode("utf-16-be")
+    )
     assert nearly != SRGB
     for own in (SRGB, nearly):
         assert np.array_equal(read(save(scene(), icc_profile=own)).rgb, np.asarray(scene()))

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
+from PIL import Image, ImageCms, PngImagePlugin
 
 from handler.errors import InvalidDimensions, ResultTooLarge
+from handler.pixels.decode import decode
 from handler.pixels.encode import encode, least_bytes, require_encodable
-from tests.pictures import opened, scene
+from handler.pixels.header import read_header
+from handler.pixels.limits import Limits
+from tests.pictures import alpha_ramp, difference, opened, pixels, save, scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,8 +43,8 @@ def test_no_result_is_smaller_than_the_least(file_format: FileFormat, size: tupl
     }
     if file_format != "jpg":
         pictures["transparent"] = (transparent(*size), 3)
-    for name, (pixels, bands) in pictures.items():
-        assert len(encode(pixels, file_format)) >= least_bytes(file_format, *size, bands), name
+    for name, (drawn, bands) in pictures.items():
+        assert len(encode(drawn, file_format)) >= least_bytes(file_format, *size, bands), name
 
 
 @pytest.mark.parametrize(("file_format", "share"), [("jpg", 0.97), ("png", 0.6)])
@@ -69,3 +73,63 @@ def test_a_side_longer_than_the_format_holds_is_refused(file_format: Literal["we
     with pytest.raises(InvalidDimensions, match=f"{longest:,} px"):  # before there are any pixels
         require_encodable(file_format, 1, longest + 1)
     require_encodable("png", 1, longest + 1)
+
+
+def cutout() -> NDArray[np.uint8]:
+    image = scene(mode="RGBA")
+    image.putalpha(alpha_ramp())
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("file_format", ["png", "webp"])
+def test_alpha_survives_encoding(file_format: Literal["png", "webp"]) -> None:
+    result = opened(encode(cutout(), file_format))
+    assert (result.format, result.mode) == (file_format.upper(), "RGBA")
+    assert difference(np.asarray(result)[..., 3], cutout()[..., 3]) < 1
+    opaque = cutout()[..., 3] > 128
+    assert np.abs(np.asarray(result)[..., :3][opaque].astype(int) - cutout()[..., :3][opaque]).mean() < 8
+
+
+def test_png_is_exact() -> None:
+    assert difference(np.asarray(opened(encode(cutout(), "png"))), cutout()) == 0
+
+
+@pytest.mark.parametrize("file_format", ["png", "jpg", "webp"])
+def test_every_result_is_what_it_says(file_format: Literal["png", "jpg", "webp"]) -> None:
+    result = opened(encode(cutout()[..., :3], file_format))
+    assert result.format == {"jpg": "JPEG"}.get(file_format, file_format.upper())
+    assert difference(pixels(result), cutout()[..., :3]) < 6
+
+
+@pytest.mark.parametrize("file_format", ["png", "jpg"])
+def test_a_matte_is_encoded_in_grey(file_format: Literal["png", "jpg"]) -> None:
+    result = opened(encode(cutout()[..., 3], file_format))
+    assert result.mode == "L"
+    assert difference(np.asarray(result), cutout()[..., 3]) < 3
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF", "GIF"])
+@pytest.mark.parametrize("result", ["png", "jpg", "webp"])
+def test_metadata_does_not_survive(file_format: str, result: Literal["png", "jpg", "webp"]) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "SECRET-CAMERA"
+    exif.get_ifd(0x8825)[1] = "N"
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Comment", "SECRET-COMMENT")
+    own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    more: dict[str, dict[str, Any]] = {
+        "JPEG": {"exif": exif, "icc_profile": own, "comment": b"SECRET-COMMENT", "xmp": b"<x:SECRET-XMP/>"},
+        "PNG": {"exif": exif, "icc_profile": own, "pnginfo": text},
+        "WEBP": {"exif": exif, "icc_profile": own, "xmp": b"<x:SECRET-XMP/>"},
+        "TIFF": {"exif": exif, "icc_profile": own, "software": "SECRET-SOFTWARE"},
+        "AVIF": {"exif": exif, "icc_profile": own, "xmp": b"<x:SECRET-XMP/>"},
+        "HEIF": {"exif": exif, "icc_profile": own, "xmp": b"<x:SECRET-XMP/>"},
+        "GIF": {"comment": b"SECRET-COMMENT"},
+    }
+    data = save(scene(), file_format, **more[file_format])
+    assert b"SECRET" in data
+    encoded = encode(decode(read_header(data, Limits(50_000_000, 50))).rgb, result)
+    assert b"SECRET" not in encoded
+    left = opened(encoded)
+    assert not left.getexif()
+    assert not {"icc_profile", "exif", "xmp", "comment", "Comment", "XML:com.adobe.xmp"} & set(left.info)

@@ -17,8 +17,6 @@ from handler.pixels.limits import Limits
 from tests.pictures import exif, icon, icon_bitmap, png_chunk, png_with, quarters, sample, save, scene
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from handler.pixels.picture import Picture
 
 LIMITS = Limits(max_bytes=50_000_000, max_megapixels=50)
@@ -43,7 +41,9 @@ def off(picture: Picture, image: Image.Image) -> float:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
-@pytest.mark.parametrize("broken", [b"Exif\0\0no directory at all", b"Exif\0\0", exif(OFFSET_NOWHERE), b"Exif\0\0II*\0\xff\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "broken", [b"Exif\0\0no directory at all", b"Exif\0\0", exif(OFFSET_NOWHERE), b"Exif\0\0II*\0\xff\xff\xff\xff"]
+)
 def test_broken_exif_refuses_no_picture(file_format: str, broken: bytes) -> None:
     data = with_exif(file_format, broken)
     assert off(read(data), quarters()) < 8
@@ -109,7 +109,9 @@ def test_a_jpeg_without_its_lower_tenth_is_cut_short() -> None:
 
 def noisy(mode: str) -> Image.Image:
     shaken = np.random.default_rng(1).integers(-30, 30, (200, 300, 3))
-    return Image.fromarray(np.clip(np.asarray(scene(300, 200)).astype(int) + shaken, 0, 255).astype(np.uint8)).convert(mode)
+    return Image.fromarray(np.clip(np.asarray(scene(300, 200)).astype(int) + shaken, 0, 255).astype(np.uint8)).convert(
+        mode
+    )
 
 
 # PNG's other chunks
@@ -135,7 +137,8 @@ ODD_CHUNKS = {
     "a profile that never ends": png_chunk(b"iCCP", b"x\0\0" + zlib.compress(b"\0" * 50_000_000)),
     "a profile that is not compressed": png_chunk(b"iCCP", b"x\0\0plain"),
     "a text without a name": png_chunk(b"tEXt", b""),
-    "frames out of order": png_chunk(b"acTL", b"\0\0\0\2\0\0\0\0") + png_chunk(b"fcTL", struct.pack(">7I", 7, *[9] * 6)),
+    "frames out of order": png_chunk(b"acTL", b"\0\0\0\2\0\0\0\0")
+    + png_chunk(b"fcTL", struct.pack(">7I", 7, *[9] * 6)),
 }
 
 
@@ -155,7 +158,9 @@ def test_a_chunk_that_pixels_depend_on_has_to_be_sound() -> None:
     "chunk",
     [
         png_chunk(b"iTXt", b'XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation="6"/>'),
-        png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 38\n" + exif(ORIENTATION_6).hex().encode())),
+        png_chunk(
+            b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 38\n" + exif(ORIENTATION_6).hex().encode())
+        ),
     ],
     ids=["XMP", "ImageMagick's"],
 )
@@ -219,5 +224,7 @@ NOT_READ: dict[str, bytes] = {
 
 @pytest.mark.parametrize(("kind", "data"), NOT_READ.items())
 def test_what_is_known_and_not_read_is_named(kind: str, data: bytes) -> None:
-    with pytest.raises(InvalidFileType, match=f"{kind} is not read; JPEG, PNG, .* are. Save the picture as one of them"):
+    with pytest.raises(
+        InvalidFileType, match=f"{kind} is not read; JPEG, PNG, .* are. Save the picture as one of them"
+    ):
         read(data)

@@ -16,7 +16,7 @@ from handler.pixels.decode import decode
 from handler.pixels.header import read_header
 from handler.pixels.limits import BESIDE_BYTES, BYTES_PER_COLUMN, BYTES_PER_PX, Limits, Memory, bytes_per_px
 from handler.settings import Settings
-from tests.pictures import gif, icon, icon_bitmap, png, png_chunk, png_claiming, png_with, sample, save, scene, tiff
+from tests.pictures import gif, icon, png, png_chunk, png_claiming, png_with, sample, save, scene, tiff
 
 LIMITS = Limits(max_bytes=50_000_000, max_megapixels=50)
 SHORT, LONG = 3, 4
@@ -83,7 +83,11 @@ THE_GIF = gif(65_535, 65_535, graphic_control(2), frame=(0, 0, 65_535, 65_535))
 
 # name → file, the error, what its sentence says
 TOO_MUCH: dict[str, tuple[bytes, type[CallerError], str]] = {
-    "a GIF whose frame is disposed of": (THE_GIF, ResolutionTooHigh, r"65535×65535 pixels, 4294\.8 mega.*limit is 50\."),
+    "a GIF whose frame is disposed of": (
+        THE_GIF,
+        ResolutionTooHigh,
+        r"65535×65535 pixels, 4294\.8 mega.*limit is 50\.",
+    ),
     "a GIF whose frame is larger than its canvas": (
         gif(10, 10, frame=(30_000, 30_000, 20_000, 20_000)),
         ResolutionTooHigh,
@@ -93,7 +97,11 @@ TOO_MUCH: dict[str, tuple[bytes, type[CallerError], str]] = {
     "17,000,000×1": (png(17_000_000, 1, b"\0" * 17_000_001, colour=0), ResolutionTooHigh, "for a side is 65,535"),
     "50,000,000×1": (png_claiming(50_000_000, 1, colour=0), ResolutionTooHigh, "for a side is 65,535"),
     "1×17,000,000": (png_claiming(1, 17_000_000), ResolutionTooHigh, "for a side is 65,535"),
-    "a small TIFF in a large tile": (tiled(22_000, 1), ResolutionTooHigh, r"16×16 pixels, .* hold 484\.0 mega.*is 50\."),
+    "a small TIFF in a large tile": (
+        tiled(22_000, 1),
+        ResolutionTooHigh,
+        r"16×16 pixels, .* hold 484\.0 mega.*is 50\.",
+    ),
     "ten tiles on one stream": (tiled(7_000, 10), ResolutionTooHigh, r"hold 490\.0 megapixels; the limit is 50\."),
     "a small TIFF in a long strip": (
         tiff(*sides(16, 16), (273, LONG, 1, 8), (278, LONG, 1, 2**31), (279, LONG, 1, 100)),

@@ -87,7 +87,9 @@ def test_50_megapixels_of_rgba_fit_beside_base_at_3008_mb(as_large_as_base: Path
     profile = kind("PNG", "RGBA", profile=True, turned=True).icc_profile()
     turned = png_chunk(b"eXIf", exif((0x0112, 3, 1, b"\0\6\0\0"))[6:])
     path = tmp_path / "large.png"
-    path.write_bytes(png(8_000, 6_250, row * 6_250, png_chunk(b"iCCP", b"x\0\0" + zlib.compress(profile)), turned, colour=6))
+    path.write_bytes(
+        png(8_000, 6_250, row * 6_250, png_chunk(b"iCCP", b"x\0\0" + zlib.compress(profile)), turned, colour=6)
+    )
     report = measure(path, environment(as_large_as_base, 3_008), MODEL_BYTES)
     assert report["px"] == 50_000_000
     assert report["before_bytes"] >= MODEL_BYTES
