@@ -139,6 +139,6 @@ def icon_bitmap(image: Image.Image) -> bytes:
     rgba = np.asarray(image.convert("RGBA"))[::-1]
     height_px, width_px = rgba.shape[:2]
     header = struct.pack("<IiiHHIIiiII", 40, width_px, 2 * height_px, 1, 32, 0, 0, 0, 0, 0, 0)
-    mask = b"\0" * (((width_px + 31) // 32) * 4 * height_px)
+    mask: bytes = b"\0" * (((width_px + 31) // 32) * 4 * height_px)
     pixels: bytes = rgba[..., [2, 1, 0, 3]].tobytes()
     return header + pixels + mask
