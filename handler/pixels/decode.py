@@ -101,8 +101,8 @@ def _upright(image: Image.Image, raw_mode: str) -> tuple[NDArray[np.uint8], NDAr
     for rows in bands(width_px, height_px):
         colours, band_alpha = reading.read(image.crop((0, rows.start, width_px, rows.stop)))
         stored_rgb[rows] = np.asarray(colours)
-        if stored_alpha is not None and band_alpha is not None:
-            stored_alpha[rows] = np.asarray(band_alpha)
+        if stored_alpha is not None:
+            stored_alpha[rows] = 255 if band_alpha is None else np.asarray(band_alpha)
     return rgb, None if alpha is None or alpha.min() == 255 else alpha
 
 
