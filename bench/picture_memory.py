@@ -161,6 +161,9 @@ def main() -> None:
         "MAX_INPUT_MEGAPIXELS": "100",
         "THREADS": "2",
     }
+    small = Kind("PNG", "RGB", noise=2).file((64, 64))
+    alone = measure(small, environment)["before_bytes"]
+    sys.stdout.write(f"The process with the model and no picture: {alone / 1e6:.0f} MB\n\n")
     sys.stdout.write("| picture | file | bytes per pixel at the peak |\n|---|---|---|\n")
     for kind in KINDS:
         if arguments.only in {"", kind.format}:

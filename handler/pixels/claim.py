@@ -198,7 +198,7 @@ def _boxes(data: bytes, start: int, end: int, most_parts: int) -> Iterator[tuple
             if after < inside:
                 break
             if kind in CONTAINERS:
-                ahead.append((inside + CONTAINERS[kind] + 2 * (kind == b"iinf" and data[inside] > 0), after))
+                ahead.append((inside + CONTAINERS[kind] + 2 * (kind == b"iinf" and data[inside : inside + 1] > b"\0"), after))
             yield kind, inside, after
             at = after
 

@@ -54,7 +54,7 @@ def read_markers(data: bytes, most: int) -> Markers:
             components = list(body[6 : 6 + 3 * body[5] : 3])
         elif marker == SOS:
             scans += 1
-            if progressive and len(body) >= 4 + 2 * body[0]:
+            if progressive and body and len(body) >= 4 + 2 * body[0]:
                 first, last, bits = body[-3], min(body[-2], 63), body[-1] & 15
                 for component in body[1 : 1 + 2 * body[0] : 2]:
                     for coefficient in range(first, last + 1):
