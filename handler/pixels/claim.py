@@ -198,7 +198,8 @@ def _boxes(data: bytes, start: int, end: int, most_parts: int) -> Iterator[tuple
             if after < inside:
                 break
             if kind in CONTAINERS:
-                ahead.append((inside + CONTAINERS[kind] + 2 * (kind == b"iinf" and data[inside : inside + 1] > b"\0"), after))
+                longer = kind == b"iinf" and data[inside : inside + 1] > b"\0"  # of its second version, a longer count
+                ahead.append((inside + CONTAINERS[kind] + 2 * longer, after))
             yield kind, inside, after
             at = after
 

@@ -76,7 +76,7 @@ def test_the_largest_picture_that_is_accepted_stays_within_the_memory(extreme: K
     assert memory.carries_px(extreme.format, extreme.mode, 3_000, file_bytes) < 6_000_000
     report = measure(path, environment(as_large_as_base, memory_mb), MODEL_BYTES)
     assert report["px"] == 6_000_000
-    assert report["before_bytes"] >= MODEL_BYTES
+    assert report["before_bytes"] > MODEL_BYTES - 2**20  # but for a page
     assert report["peak_bytes"] > report["before_bytes"] + 6 * report["px"], "the picture has to be seen in the peak"
     assert report["peak_bytes"] < memory_mb * 2**20 - BESIDE_BYTES // 2
 
@@ -92,7 +92,7 @@ def test_50_megapixels_of_rgba_fit_beside_base_at_3008_mb(as_large_as_base: Path
     )
     report = measure(path, environment(as_large_as_base, 3_008), MODEL_BYTES)
     assert report["px"] == 50_000_000
-    assert report["before_bytes"] >= MODEL_BYTES
+    assert report["before_bytes"] > MODEL_BYTES - 2**20  # but for a page
     assert report["peak_bytes"] < 3_008 * 2**20 - BESIDE_BYTES // 2
 
 
