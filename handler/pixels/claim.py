@@ -125,19 +125,30 @@ def _icon(data: bytes, most_parts: int) -> Claim:
 
 
 def _gif(data: bytes, most_parts: int) -> Claim:
-    """Walk to the first frame. The decoder widens the canvas to a frame that reaches beyond it."""
-    width_px, height_px = struct.unpack_from("<HH", data, 6) if len(data) >= 13 else (0, 0)
-    at, parts = 13 + (3 << (data[10] & 7) + 1 if data[10:11] and data[10] & 0x80 else 0), 0
+    """Walk to the first frame; what is decoded is it alone, since decoders differ in what they skip before it.
+
+    The decoder widens the canvas to a frame that reaches beyond it.
+    """
+    if len(data) < 13:
+        raise InvalidFileType(f"The GIF ends in its header; {READABLE} are read.")
+    width_px, height_px = struct.unpack_from("<HH", data, 6)
+    screen_end = at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+    control, parts = b"", 0
     while parts <= most_parts and data[at : at + 1] == b"!":
+        if data[at + 1 : at + 3] == b"\xf9\4":
+            control = data[at : at + 7] + b"\0"
         at += 2
         while parts <= most_parts and at < len(data) and data[at]:
             at += 1 + data[at]
             parts += 1
-        at += 1
-    if data[at : at + 1] == b"," and len(data) >= at + 9:
-        left, top, frame_width_px, frame_height_px = struct.unpack_from("<HHHH", data, at + 1)
-        width_px, height_px = max(width_px, left + frame_width_px), max(height_px, top + frame_height_px)
-    return Claim("GIF", width_px, height_px, data, parts=parts)
+        at, parts = at + 1, parts + 1
+    if parts > most_parts:
+        return Claim("GIF", width_px, height_px, data, parts=parts)
+    if data[at : at + 1] != b"," or len(data) < at + 10:
+        raise InvalidFileType(f"The GIF has no frame; {READABLE} are read.")
+    left, top, frame_width_px, frame_height_px = struct.unpack_from("<HHHH", data, at + 1)
+    width_px, height_px = max(width_px, left + frame_width_px), max(height_px, top + frame_height_px)
+    return Claim("GIF", width_px, height_px, data[:screen_end] + control + data[at:], parts=parts)
 
 
 def _webp(data: bytes) -> tuple[int, int]:

@@ -53,8 +53,8 @@ def dib_size(header: bytes) -> tuple[int, int]:
     if len(header) >= 8 and header[:4] == b"\x0c\0\0\0":
         return struct.unpack_from("<HH", header, 4)
     if len(header) >= 12:
-        width_px, height_px = struct.unpack_from("<ii", header, 4)
-        return abs(width_px), abs(height_px)
+        width_px, height_px = struct.unpack_from("<Ii", header, 4)
+        return width_px, abs(height_px)
     return 0, 0
 
 

@@ -18,8 +18,8 @@ STRIP_OFFSETS, ROWS_PER_STRIP = 273, 278
 TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS = 322, 323, 324
 ALL_ROWS = 2**32 - 1
 
-# A number's size in a directory: SHORT, LONG, LONG8.
-SIZES = {3: 2, 4: 4, 16: 8}
+# The types that libtiff takes for a whole number, and how to read them.
+TYPES = {1: "B", 6: "B", 3: "H", 8: "H", 4: "I", 9: "I", 13: "I", 16: "Q", 17: "Q", 18: "Q"}
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ def _entries(data: bytes) -> tuple[dict[int, int], dict[int, int]]:
         tag, kind, length = struct.unpack_from(f"{order}HH{'Q' if big else 'I'}", data, at)
         value = at + (12 if big else 8)
         at += 20 if big else 12
-        if tag in counts or kind not in SIZES:
+        if kind not in TYPES:
             continue
-        counts[tag] = length
+        counts[tag] = max(length, counts.get(tag, 0))  # decoders differ in which of two they take
         if length == 1:
-            (numbers[tag],) = struct.unpack_from(f"{order}{ {2: 'H', 4: 'I', 8: 'Q'}[SIZES[kind]] }", data, value)
+            (number,) = struct.unpack_from(f"{order}{TYPES[kind]}", data, value)
+            numbers[tag] = max(number, numbers.get(tag, 0))
     return numbers, counts

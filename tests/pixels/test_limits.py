@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from handler.errors import CallerError, ConfigurationError, ResolutionTooHigh, UnreadableImage
+from handler.errors import CallerError, ConfigurationError, InvalidFileType, ResolutionTooHigh, UnreadableImage
 from handler.pixels.decode import decode
 from handler.pixels.header import read_header
 from handler.pixels.limits import BESIDE_BYTES, BYTES_PER_COLUMN, BYTES_PER_PX, Limits, Memory, bytes_per_px
@@ -133,6 +133,17 @@ TOO_MUCH: dict[str, tuple[bytes, type[CallerError], str]] = {
         "tiles or strips hold",
     ),
 }
+
+
+HUGE_FRAME = b"," + struct.pack("<HHHHB", 0, 0, 65_535, 65_535, 0) + b"\2\2D\1\0;"
+
+
+@pytest.mark.usefixtures("no_decoder")
+@pytest.mark.parametrize("between", [b"\0", b"junk", b"!\xf9\0\4\x08\0\0\0\0", b"!\xf9\4\x08\0\0\0\0?"])
+def test_a_frame_hidden_behind_what_decoders_skip_is_never_decoded(between: bytes) -> None:
+    """Found by damaging the GIF above: one byte before the frame, and its size went unseen."""
+    with pytest.raises((InvalidFileType, ResolutionTooHigh)):
+        read_header(b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0, 0, 0) + between + HUGE_FRAME, LIMITS)
 
 
 @pytest.mark.usefixtures("no_decoder")
