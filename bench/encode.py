@@ -1,4 +1,4 @@
-"""`make bench-encode`: effort against size for a 12-megapixel cut-out. `codec.encode` was chosen by it.
+"""`make bench-encode`: effort against size for a 12-megapixel cut-out. `encode.encode` was chosen by it.
 
 The cut-out is a photograph enlarged, with a camera's noise put back: enlarging alone makes it too easy to compress.
 """

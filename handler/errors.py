@@ -21,6 +21,7 @@
     ├── ServiceError           5xx   the surroundings are at fault: raised to the platform, which retries
     │   ├── DependencyError          S3 throttled, timed out or broke
     │   ├── AccessDenied             S3 refuses the function's role: an operator has to act, the upload must wait for it
+    │   ├── OutOfMemory              503: the memory did not suffice for a picture within the limits
     │   ├── TimeTooShort             503: the time left would not suffice; Retry-After says when to come back
     │   ├── NotTakenYet              501: an upload's envelope that is known and not opened yet: its sender keeps it
     │   └── Redelivery               raised out of the handler so that the platform delivers the whole event again
@@ -214,6 +215,14 @@ class AccessDenied(ServiceError):
 
     code = "access_denied"
     title = "Access denied"
+
+
+class OutOfMemory(ServiceError):
+    """The memory did not suffice for a picture within the limits. Another environment may have more to spare."""
+
+    status = 503
+    code = "out_of_memory"
+    title = "Out of memory"
 
 
 class TimeTooShort(ServiceError):

@@ -15,8 +15,11 @@ from handler import deadline, telemetry
 from handler.errors import ConfigurationError, CutoutError, Skip, Unforeseen
 from handler.job import Done, Facts, Failed, File, Inline, Invocation, Job, Outcome, Output, Report, Skipped
 from handler.model.door import Model
-from handler.pixels.codec import MEDIA_TYPES, Limits, Picture, decode, encode, read_header
 from handler.pixels.cut import Subject, cut
+from handler.pixels.decode import decode
+from handler.pixels.encode import MEDIA_TYPES, encode
+from handler.pixels.header import read_header
+from handler.pixels.limits import Limits, memory_is_ours
 from handler.pixels.paint import paint, place
 from handler.storage.objects import Provenance, Storage
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from handler.pixels.picture import Picture
     from handler.settings import Settings
 
 
@@ -111,7 +115,7 @@ class _Passage:
     def _decode(self, data: bytes) -> Picture:
         settings = self._pipeline.settings
         with self._watch.stage("decode"):
-            header = read_header(data, Limits(settings.max_input_bytes, settings.max_input_megapixels))
+            header = read_header(data, Limits.of(settings, self._pipeline.model.peak_bytes()))
             self._facts = replace(
                 self._facts, input_bytes=len(data), input_width_px=header.width_px, input_height_px=header.height_px
             )
@@ -133,7 +137,8 @@ class _Passage:
         was_loaded = model.loaded
         with self._watch.stage("predict"):
             try:
-                matte = model.predict(picture.seen)
+                with memory_is_ours("the network looks at the picture"):
+                    matte = model.predict(picture.seen)
             finally:
                 if model.loaded:
                     self._facts = replace(self._facts, model=model.name)

@@ -57,7 +57,16 @@ class Settings:
     output_format: UploadFormat = "png"  # of uploads' cut-outs
     default_size: DefaultSize = "auto"  # of HTTP results: the picture's own size. remove.bg's default is "preview".
     max_input_bytes: int = 50_000_000
-    max_input_megapixels: float = 50.0
+    max_input_megapixels: float | None = None  # None: what the memory carries beside the model, 50 at most
+    # Work grows by these, whatever the area. A JPEG's sides end there, too, and each column costs 0.7 kB while colours
+    # are estimated.
+    max_input_side_px: int = 65_535
+    # Each scan of a progressive JPEG is a walk over the whole picture; usual are 10. It is libtiff's limit, too:
+    # https://gitlab.com/libtiff/libtiff/-/blob/master/libtiff/tif_jpeg.c
+    max_input_scans: int = 100
+    # Chunks, segments, blocks or tiles of a file: each costs microseconds and some hundred bytes. 50 megapixels in
+    # tiles of 32×32 px are 49,000.
+    max_input_parts: int = 100_000
     api_key_hashes: frozenset[str] | None = None  # API_KEYS; None: not set. Only the keys' SHA-256 is kept.
     api_keys_secret_arn: str | None = None  # a Secrets Manager secret that holds such hashes
     allowed_origins: tuple[str, ...] = ()  # of pages that may call, where no gateway answers for CORS
@@ -107,7 +116,16 @@ class Settings:
                 env, "MAX_INPUT_BYTES", _positive(int), cls.max_input_bytes, "a whole number of bytes above 0"
             ),
             max_input_megapixels=_read(
-                env, "MAX_INPUT_MEGAPIXELS", _positive(float), cls.max_input_megapixels, "a number above 0, such as 50"
+                env, "MAX_INPUT_MEGAPIXELS", _positive(float), None, "a number above 0, such as 50"
+            ),
+            max_input_side_px=_read(
+                env, "MAX_INPUT_SIDE_PX", _positive(int), cls.max_input_side_px, "a whole number of pixels above 0"
+            ),
+            max_input_scans=_read(
+                env, "MAX_INPUT_SCANS", _positive(int), cls.max_input_scans, "a whole number of scans above 0"
+            ),
+            max_input_parts=_read(
+                env, "MAX_INPUT_PARTS", _positive(int), cls.max_input_parts, "a whole number of parts above 0"
             ),
             api_key_hashes=_api_key_hashes(env),
             api_keys_secret_arn=env.get("API_KEYS_SECRET_ARN"),

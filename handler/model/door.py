@@ -73,6 +73,19 @@ class Model:
         """The artefact's name and version; known once loaded."""
         return f"{self._loaded.manifest.name} {self._loaded.manifest.version}" if self._loaded else "not loaded"
 
+    def peak_bytes(self) -> int | None:
+        """Say what the process occupies at its peak with this model and no picture, at the largest size of its network.
+
+        Loads nothing. None where the artefact does not say. Raises ModelError or ConfigurationError.
+        """
+        manifest = self._loaded.manifest if self._loaded else read_manifest(self._settings.model_dir)
+        if manifest.base_bytes is None or manifest.bytes_per_network_px is None:
+            return None
+        policy, _ = _policy(manifest, self._settings)
+        dynamic = policy.kind == "flexible" and policy.resize == "dynamic"
+        network_px = policy.max_pixels if dynamic and policy.max_pixels else policy.base_px**2
+        return manifest.base_bytes + manifest.bytes_per_network_px * network_px
+
     @property
     def load_ms(self) -> float | None:
         """What loading took; None before it."""

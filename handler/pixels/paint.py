@@ -13,6 +13,8 @@ from PIL import Image
 
 from handler.pixels.cut import Subject, subject_box
 from handler.pixels.layout import bounded_size
+from handler.pixels.limits import memory_is_ours
+from handler.pixels.picture import bands
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,24 +46,23 @@ def place(subject: Subject, rendering: Rendering) -> Subject:
 
 
 def paint(subject: Subject, rendering: Rendering) -> Painting:
-    """Render the subject as asked."""
+    """Render the subject as asked. Raises OutOfMemory."""
     alpha = subject.alpha
     if rendering.channels == "alpha":
         return Painting(alpha, "png" if rendering.format == "auto" else rendering.format, subject.box)
-    opaque = bool(alpha.min() == 255)
-    background = rendering.background
+    background = rendering.background if rendering.background and rendering.background[3] > 0 else None
     if background is None and rendering.format == "jpg":
         background = WHITE
-    if background is not None and background[3] > 0:
-        pixels = _over(subject.rgb, alpha, background)
-        opaque = opaque or background[3] == 255
-    elif opaque:
-        pixels = subject.rgb
-    else:
-        pixels = np.dstack([subject.rgb, alpha])
-        pixels[alpha == 0] = 0  # what nobody sees is not sent: smaller, and the old background does not leak
-    if rendering.format == "jpg" and pixels.shape[2] == 4:
-        pixels = _over(pixels[..., :3], pixels[..., 3], WHITE)  # a translucent background on JPEG
+    opaque = subject.opaque
+    with memory_is_ours("the result is painted"):
+        if background is not None:
+            flat = rendering.format == "jpg" or background[3] == 255
+            pixels = _over(subject.rgb, alpha, background, flat=flat)
+            opaque = opaque or background[3] == 255
+        elif opaque:
+            pixels = subject.rgb
+        else:
+            pixels = _straight(subject.rgb, alpha)
     return Painting(pixels, _format(rendering, opaque=opaque), subject.box)
 
 
@@ -71,13 +72,31 @@ def _format(rendering: Rendering, *, opaque: bool) -> FileFormat:
     return rendering.format
 
 
-def _over(colours: NDArray[np.uint8], alpha: NDArray[np.uint8], background: Rgba) -> NDArray[np.uint8]:
-    """Lay colours over a plain background: (H, W, 3) where that is opaque, straight (H, W, 4) where it is not."""
+def _straight(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Put colours and alpha together, (H, W, 4). What nobody sees is not sent: smaller, and nothing old leaks."""
+    pixels = np.empty((*alpha.shape, 4), np.uint8)
+    for rows in bands(alpha.shape[1], alpha.shape[0]):
+        band = alpha[rows, :, np.newaxis]
+        np.multiply(colours[rows], band > 0, out=pixels[rows, :, :3])
+        pixels[rows, :, 3:] = band
+    return pixels
+
+
+def _over(colours: NDArray[np.uint8], alpha: NDArray[np.uint8], background: Rgba, *, flat: bool) -> NDArray[np.uint8]:
+    """Lay colours over a plain background: straight (H, W, 4), or (H, W, 3) where it is `flat`, on white at last."""
     height_px, width_px = alpha.shape
-    if background[3] == 255:
-        canvas = Image.new("RGB", (width_px, height_px), background[:3])
-        canvas.paste(Image.fromarray(np.ascontiguousarray(colours)), mask=Image.fromarray(alpha))
-        return np.asarray(canvas)
-    canvas = Image.new("RGBA", (width_px, height_px), background)
-    canvas.alpha_composite(Image.fromarray(np.dstack([colours, alpha])))
-    return np.asarray(canvas)
+    painted = np.empty((height_px, width_px, 3 if flat else 4), np.uint8)
+    for rows in bands(width_px, height_px):
+        mask = Image.fromarray(alpha[rows])
+        if background[3] == 255:
+            canvas = Image.new("RGB", mask.size, background[:3])
+            canvas.paste(Image.fromarray(colours[rows]), mask=mask)
+        else:
+            canvas = Image.new("RGBA", mask.size, background)
+            canvas.alpha_composite(Image.fromarray(np.dstack([colours[rows], alpha[rows]])))
+            if flat:
+                page = Image.new("RGB", mask.size, WHITE[:3])
+                page.paste(canvas.convert("RGB"), mask=canvas.getchannel("A"))
+                canvas = page
+        painted[rows] = np.asarray(canvas)
+    return painted

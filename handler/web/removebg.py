@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from handler.job import Done, Failed, File, Inline, Job, Output
-from handler.pixels.codec import MEDIA_TYPES
+from handler.pixels.encode import MEDIA_TYPES
 from handler.web.body import read_body
 from handler.web.parameters import NAMES, rendering_of
 from handler.web.scope import invocation_of, trigger_of

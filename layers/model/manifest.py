@@ -79,7 +79,7 @@ class Manifest:
     external_weights: str | None = None
     external_weights_sha256: str | None = None
     mode: Mode | None = None
-    memory: MemorySpec | None = None  # of a flexible network; None: not measured
+    memory: MemorySpec | None = None  # None: not measured
     schema_version: int = SCHEMA_VERSION
 
 

@@ -172,6 +172,26 @@ def test_the_networks_area_is_bounded_by_the_memory(
         model.predict(pixels(1920, 1080))
 
 
+@pytest.mark.parametrize(
+    ("environment", "network_px"),
+    [
+        ({}, 1024**2),
+        ({"TARGET_SIZE": "512"}, 512**2),
+        ({"INSPIRENET_RESIZE": "dynamic", "MAX_NETWORK_MEGAPIXELS": "1.5"}, 1_500_000),
+    ],
+    ids=str,
+)
+def test_the_models_peak_is_known_before_it_is_loaded(
+    environment: dict[str, str], network_px: int, failing: Path, tmp_path: Path
+) -> None:
+    memory = {"base_bytes": 300_000_000, "bytes_per_network_px": 1_550}
+    folder = artefacts.write(tmp_path, artefacts.failing(), memory=memory, input={"base_px": 1024})
+    model = model_of(folder, **environment)
+    assert model.peak_bytes() == 300_000_000 + 1_550 * network_px
+    assert not model.loaded
+    assert model_of(failing).peak_bytes() is None
+
+
 def test_a_panorama_is_bounded_where_no_memory_is_known(failing: Path) -> None:
     with pytest.raises(ModelError, match="448×7168 px"):
         model_of(failing, INSPIRENET_RESIZE="dynamic").predict(pixels(1280, 20_000))

@@ -184,7 +184,7 @@ def test_a_gateways_patience_bounds_the_time(
 ) -> None:
     """A picture that the function has 300 s for, and the gateway 30, is refused; a Function URL waits for it."""
     function = awaken(MODEL_DIR=str(brightness), MAX_INPUT_MEGAPIXELS="400", MAX_INPUT_BYTES="500000000")
-    from tests.pixels.test_codec import png_claiming  # noqa: PLC0415 - the sizes are claimed, the data is not there
+    from tests.pictures import png_claiming  # noqa: PLC0415 - the sizes are claimed, the data is not there
 
     huge = png_claiming(20_000, 10_000)  # 200 megapixels: 60 s by the pipeline's own rate
     refused = function.cut_out(huge, sender=sender)

@@ -1,32 +1,35 @@
-"""Files anyone may have made: formats, orientation, modes, profiles, limits; and what leaves."""
+"""Files anyone may have made: formats, orientation, modes, profiles, limits."""
 
 from __future__ import annotations
 
 import io
 import resource
 import struct
-import zlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms
 
 from handler.errors import (
     CallerError,
     FileTooLarge,
-    InvalidDimensions,
     InvalidFileType,
     ResolutionTooHigh,
     UnreadableImage,
 )
-from handler.pixels.codec import Limits, Picture, decode, encode, read_header
-from tests.pictures import FORMATS, opened, quarters, sample, save, scene
+from handler.pixels.decode import decode
+from handler.pixels.encode import encode
+from handler.pixels.header import read_header
+from handler.pixels.limits import Limits
+from tests.pictures import FORMATS, alpha_ramp, difference, pixels, png_claiming, quarters, sample, save, scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from handler.pixels.picture import Picture
 
 LIMITS = Limits(max_bytes=50_000_000, max_megapixels=50)
 SMALL = Limits(max_bytes=1_000_000, max_megapixels=1)
@@ -35,18 +38,6 @@ FULL_SIZES = [(1, 1), (1, 7), (7, 1), (2, 3), (16, 16), (640, 16), (1, 3000), (3
 
 def read(data: bytes, limits: Limits = LIMITS) -> Picture:
     return decode(read_header(data, limits))
-
-
-def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Give the mean absolute difference of two pictures that are not constant and of one shape."""
-    assert one.shape == other.shape
-    assert one.min() != one.max(), "a constant picture compares equal to too much"
-    assert other.min() != other.max()
-    return float(np.abs(one.astype(int) - other.astype(int)).mean())
-
-
-def pixels(image: Image.Image) -> NDArray[np.uint8]:
-    return np.asarray(image.convert("RGB"))
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -151,11 +142,6 @@ def test_values_that_are_no_numbers_do_not_spoil_a_float_picture() -> None:
     assert picture.rgb[7, 7, 0] == 255
 
 
-def alpha_ramp() -> Image.Image:
-    """Draw transparency that grows from left to right."""
-    return Image.fromarray(np.linspace(0, 255, 96).astype(np.uint8)[np.newaxis].repeat(64, axis=0))
-
-
 @pytest.mark.parametrize(("mode", "file_format"), [("RGBA", "PNG"), ("RGBA", "WEBP"), ("RGBA", "TIFF"), ("LA", "PNG")])
 def test_a_pictures_own_alpha_is_kept(mode: str, file_format: str) -> None:
     image = scene(mode=mode)
@@ -246,17 +232,6 @@ def test_a_profile_for_another_mode_is_left_aside() -> None:
 # Limits
 
 
-def png_claiming(width_px: int, height_px: int, mode: int = 2) -> bytes:
-    """Make a PNG whose header claims a size, with a few bytes of zeroes for its data."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", width_px, height_px, 8, mode, 0, 0, 0)
-    data = zlib.compress(b"\0" * 10_000, 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-
-
 def tiff_claiming(width_px: int, height_px: int) -> bytes:
     entries = [(256, 4, width_px), (257, 4, height_px), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8)]
     entries += [(277, 3, 1), (278, 4, height_px), (279, 4, 100)]
@@ -286,7 +261,7 @@ def webp_claiming(width_px: int, height_px: int) -> bytes:
 
 BOMBS = {
     "png": png_claiming(60_000, 60_000),
-    "png-grey": png_claiming(2**31 - 1, 2**31 - 1, mode=0),
+    "png-grey": png_claiming(2**31 - 1, 2**31 - 1, colour=0),
     "tiff": tiff_claiming(60_000, 60_000),
     "gif": gif_claiming(60_000, 60_000),
     "bmp": bmp_claiming(60_000, 60_000),
@@ -349,7 +324,7 @@ NO_PICTURES = {
 
 @pytest.mark.parametrize("data", NO_PICTURES.values(), ids=NO_PICTURES)
 def test_what_is_no_picture_is_an_invalid_file_type(data: bytes) -> None:
-    with pytest.raises(InvalidFileType, match="JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF and HEIC"):
+    with pytest.raises(InvalidFileType, match="JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF, HEIC, ICO and CUR"):
         read_header(data, LIMITS)
 
 
@@ -377,77 +352,6 @@ def test_hidden_colours_do_not_bleed_into_edges_when_scaled() -> None:
     visible = picture.rgb[picture.alpha > 20]
     assert len(visible) > 100
     assert visible[:, 0].max() < 30
-
-
-# What leaves
-
-
-def cutout() -> NDArray[np.uint8]:
-    image = scene(mode="RGBA")
-    image.putalpha(alpha_ramp())
-    return np.asarray(image)
-
-
-@pytest.mark.parametrize("file_format", ["png", "webp"])
-def test_alpha_survives_encoding(file_format: Literal["png", "webp"]) -> None:
-    result = opened(encode(cutout(), file_format))
-    assert (result.format, result.mode) == (file_format.upper(), "RGBA")
-    assert difference(np.asarray(result)[..., 3], cutout()[..., 3]) < 1
-    opaque = cutout()[..., 3] > 128
-    assert np.abs(np.asarray(result)[..., :3][opaque].astype(int) - cutout()[..., :3][opaque]).mean() < 8
-
-
-def test_png_is_exact() -> None:
-    assert difference(np.asarray(opened(encode(cutout(), "png"))), cutout()) == 0
-
-
-@pytest.mark.parametrize("file_format", ["png", "jpg", "webp"])
-def test_every_result_is_what_it_says(file_format: Literal["png", "jpg", "webp"]) -> None:
-    result = opened(encode(cutout()[..., :3], file_format))
-    assert result.format == {"jpg": "JPEG"}.get(file_format, file_format.upper())
-    assert difference(pixels(result), cutout()[..., :3]) < 6
-
-
-@pytest.mark.parametrize("file_format", ["png", "jpg"])
-def test_a_matte_is_encoded_in_grey(file_format: Literal["png", "jpg"]) -> None:
-    result = opened(encode(cutout()[..., 3], file_format))
-    assert result.mode == "L"
-    assert difference(np.asarray(result), cutout()[..., 3]) < 3
-
-
-@pytest.mark.parametrize(("file_format", "longest"), [("webp", 16_383), ("jpg", 65_500)])
-def test_a_side_longer_than_the_format_holds_is_refused(file_format: Literal["webp", "jpg"], longest: int) -> None:
-    strip = np.zeros((1, longest + 1, 3), np.uint8)
-    assert opened(encode(strip[:, 1:], file_format)).size == (longest, 1)
-    with pytest.raises(InvalidDimensions, match=f"{longest:,} px"):
-        encode(strip, file_format)
-
-
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF", "GIF"])
-@pytest.mark.parametrize("result", ["png", "jpg", "webp"])
-def test_metadata_does_not_survive(file_format: str, result: Literal["png", "jpg", "webp"]) -> None:
-    exif = Image.Exif()
-    exif[0x010F] = "SECRET-CAMERA"
-    exif.get_ifd(0x8825)[1] = "N"
-    text = PngImagePlugin.PngInfo()
-    text.add_text("Comment", "SECRET-COMMENT")
-    own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    more: dict[str, dict[str, Any]] = {
-        "JPEG": {"exif": exif, "icc_profile": own, "comment": b"SECRET-COMMENT", "xmp": b"<x:SECRET-XMP/>"},
-        "PNG": {"exif": exif, "icc_profile": own, "pnginfo": text},
-        "WEBP": {"exif": exif, "icc_profile": own, "xmp": b"<x:SECRET-XMP/>"},
-        "TIFF": {"exif": exif, "icc_profile": own, "software": "SECRET-SOFTWARE"},
-        "AVIF": {"exif": exif, "icc_profile": own, "xmp": b"<x:SECRET-XMP/>"},
-        "HEIF": {"exif": exif, "icc_profile": own, "xmp": b"<x:SECRET-XMP/>"},
-        "GIF": {"comment": b"SECRET-COMMENT"},
-    }
-    data = save(scene(), file_format, **more[file_format])
-    assert b"SECRET" in data
-    encoded = encode(read(data).rgb, result)
-    assert b"SECRET" not in encoded
-    left = opened(encoded)
-    assert not left.getexif()
-    assert not {"icc_profile", "exif", "xmp", "comment", "Comment", "XML:com.adobe.xmp"} & set(left.info)
 
 
 # No bytes lead to anything but a picture or the caller's error

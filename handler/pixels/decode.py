@@ -1,0 +1,142 @@
+"""A header to a picture: decoded, upright, sRGB.
+
+Enters: a Header. Leaves: a Picture. The decoder's own image is gone then, and nothing of the file is held. It is read
+in bands of rows into arrays that already stand upright, so that it and the picture are all that is held at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from handler.errors import OutOfMemory, UnreadableImage
+from handler.pixels.colour import reading_of
+from handler.pixels.jpeg import END, read_markers
+from handler.pixels.layout import bounded_size
+from handler.pixels.limits import memory_is_ours
+from handler.pixels.picture import Picture, bands
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from handler.pixels.header import Header
+
+ORIENTATION = 0x0112
+
+# What a JPEG may lack at its end and be read nevertheless: the rows of its last blocks. More is a picture cut short,
+# whose lower part would be grey.
+FORGIVEN_ROWS = 16
+
+
+def decode(header: Header, max_megapixels: float | None = None) -> Picture:
+    """Decode the first frame to upright sRGB, scaled down to `max_megapixels` where that is less than the picture.
+
+    Raises UnreadableImage where the data is cut short or damaged, OutOfMemory.
+    """
+    try:
+        with memory_is_ours("the picture is decoded"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rgb, alpha = _upright(*_loaded(header))
+    except OutOfMemory:
+        raise
+    except Exception as error:
+        raise UnreadableImage(
+            f"The picture's data is damaged or cut short ({type(error).__name__}: {error}). Export it again."
+        ) from error
+    with memory_is_ours("the picture is scaled down"):
+        size = bounded_size(rgb.shape[1], rgb.shape[0], max_megapixels)
+        if size != (rgb.shape[1], rgb.shape[0]):
+            rgb, alpha = _scaled(rgb, alpha, size)
+    return Picture(rgb, alpha, header.name)
+
+
+def _loaded(header: Header) -> tuple[Image.Image, str]:
+    """Decode to the decoder's own mode, and say how the file held it."""
+    image = header.open()
+    arguments = image.tile[0].args if image.tile else None  # type: ignore[attr-defined]  # of every ImageFile
+    raw_mode = arguments[0] if isinstance(arguments, tuple) else arguments
+    try:
+        image.load()
+    except OSError:
+        mended = _without_its_end(header, image) if header.format == "JPEG" else None
+        if mended is None:
+            raise
+        return mended, "RGB"
+    return image, str(raw_mode)
+
+
+def _without_its_end(header: Header, partly: Image.Image) -> Image.Image | None:
+    """Read a JPEG that lacks its last bytes, as browsers do; None where it lacks more.
+
+    libjpeg fills up what is missing once it is told that the file ends. How much that is shows beside the attempt
+    without: the row above the forgiven ones has to be the same. A progressive picture's rows come with the first scan,
+    so there the last scan has to have begun.
+    """
+    markers = read_markers(header.data, len(header.data))
+    if markers.ends:
+        return None
+    top = max(0, header.height_px - FORGIVEN_ROWS - 1)
+    partly.tile = []  # type: ignore[attr-defined]  # of every ImageFile: what was decoded is all there is
+    before = partly.crop((0, top, header.width_px, top + 1))
+    partly.close()  # two pictures would be one too many for the memory
+    image = dataclasses.replace(header, data=header.data + END).open()
+    image.load()
+    after = image.crop((0, top, header.width_px, top + 1))
+    return image if markers.refined or ImageChops.difference(before, after).getbbox() is None else None
+
+
+def _upright(image: Image.Image, raw_mode: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Read an image into arrays, turned as its EXIF says."""
+    reading = reading_of(image, raw_mode)
+    orientation = _orientation(image)
+    width_px, height_px = image.size
+    upright = (width_px, height_px) if orientation >= 5 else (height_px, width_px)
+    rgb = np.empty((*upright, 3), np.uint8)
+    alpha = np.empty(upright, np.uint8) if reading.has_alpha else None
+    stored_rgb = _as_stored(rgb, orientation)
+    stored_alpha = None if alpha is None else _as_stored(alpha, orientation)
+    for rows in bands(width_px, height_px):
+        colours, band_alpha = reading.read(image.crop((0, rows.start, width_px, rows.stop)))
+        stored_rgb[rows] = np.asarray(colours)
+        if stored_alpha is not None:
+            stored_alpha[rows] = 255 if band_alpha is None else np.asarray(band_alpha)
+    return rgb, None if alpha is None or alpha.min() == 255 else alpha
+
+
+def _orientation(image: Image.Image) -> int:
+    """Read which way is up; where the metadata is broken, the picture is taken as it lies."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - metadata may be broken in any way, and the picture is what matters
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _as_stored(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """View an upright array as the file has it: https://www.cipa.jp/std/documents/e/DC-008-2012_E.pdf, 4.6.4."""
+    views = {
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(upright, -1),
+    }
+    return views.get(orientation, upright)
+
+
+def _scaled(
+    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    image = Image.fromarray(rgb)
+    if alpha is None:
+        return np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)), None
+    # together: Pillow weighs each colour by its alpha, so that hidden colours do not bleed into edges
+    image.putalpha(Image.fromarray(alpha))
+    rgba = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(rgba.convert("RGB")), np.asarray(rgba.getchannel("A"))
