@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.clients import REMOVEBG
+from local import events
+from tests.clients import REMOVEBG, read
 from tests.pictures import opened, save, scene
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ def test_an_unknown_path_is_404_and_says_where_to_go(function: Function, method:
     assert (asked.status, asked.error["code"]) == (404, "not_found")
     assert path in asked.error["detail"]
     assert "POST /v1.0/removebg" in asked.error["detail"]
+
+
+def test_a_slash_too_many_is_an_unknown_path_and_no_redirection_out_of_the_stage(function: Function) -> None:
+    event = events.request("http-api", "POST", f"/prod{REMOVEBG}/")
+    event["requestContext"]["stage"] = "prod"
+    assert read(function(event)).status == 404
+
+
+@pytest.mark.parametrize("path", ["/nothing", f"{REMOVEBG}/"])
+@pytest.mark.parametrize("scheme", ["", "x", "é"])
+def test_a_scheme_that_is_none_changes_nothing(function: Function, path: str, scheme: str) -> None:
+    asked = function.ask("POST", path, headers={"x-forwarded-proto": scheme}, sender="rest")
+    assert (asked.status, asked.error["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize(
