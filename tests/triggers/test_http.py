@@ -210,3 +210,27 @@ def test_a_request_without_its_parts_is_answered_in_http_form(function: Function
         inner = inner[step]
     del inner[last]
     assert 400 <= read(function(event)).status < 500
+
+
+@pytest.mark.parametrize("odd", [[], {}, {"a": 1}, 7, None], ids=str)
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_method_that_is_no_text_is_the_events_fault(function: Function, sender: Sender, odd: Any) -> None:
+    event = events.request(sender, "POST", REMOVEBG)
+    if "http" in event["requestContext"]:
+        event["requestContext"]["http"]["method"] = odd
+    else:
+        event["httpMethod"] = odd
+    asked = read(function(event))
+    assert (asked.status, asked.error["code"]) == (400, "malformed_event")
+
+
+@pytest.mark.parametrize(
+    "odd", [10**400, -(10**400), float("inf"), "soon", [], None, True], ids=lambda odd: str(odd)[:9]
+)
+@pytest.mark.parametrize(("sender", "name"), [("rest", "requestTimeEpoch"), ("http-api", "timeEpoch")])
+def test_an_arrival_that_is_no_time_counts_as_now(
+    function: Function, picture: bytes, sender: Sender, name: str, odd: Any
+) -> None:
+    event = events.request(sender, "POST", REMOVEBG, picture, {"content-type": "image/png"})
+    event["requestContext"][name] = odd
+    assert read(function(event)).status == 200
