@@ -1,4 +1,4 @@
-"""A server on this machine that answers every request as a test says: AWS's services on their bad days, and on others."""
+"""A server on this machine that answers every request as a test says: AWS on its bad days, and on others."""
 
 from __future__ import annotations
 
