@@ -91,11 +91,13 @@ class HttpCall:
         size_bytes = len(json.dumps(response))
         if size_bytes > MAX_ANSWER_BYTES[self.sender]:
             logger.warning("answer too large", extra={"size_bytes": size_bytes, "request_id": invocation.request_id})
-            raise ResultTooLarge(
+            too_large = ResultTooLarge(
                 f"The answer would have {size_bytes:,} bytes, its picture in base64, and {self.sender} carries "
                 f"{MAX_ANSWER_BYTES[self.sender]:,}. Ask for format=webp or a smaller size, such as size=hd, "
                 "or upload the picture to the input bucket instead."
             )
+            too_large.headers |= _cors_headers(response)  # or the page that asked could not read this
+            raise too_large
         return response
 
     def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:
@@ -122,6 +124,12 @@ class HttpCall:
             invocation,
             remaining_ms=lambda: min(invocation.remaining_ms(), (deadline - time.monotonic()) * 1e3),
         )
+
+
+def _cors_headers(response: dict[str, Any]) -> dict[str, str]:
+    """Give what the application has said of who may read its answer."""
+    headers = response.get("headers") or {name: values[-1] for name, values in response["multiValueHeaders"].items()}
+    return {name: value for name, value in headers.items() if name.startswith("access-control-") or name == "vary"}
 
 
 def _sender(event: dict[str, Any], context: dict[str, Any]) -> Sender | None:
