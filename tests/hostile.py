@@ -41,9 +41,9 @@ class Hostile:
     requests: list[Seen] = field(default_factory=list)
 
 
-def s3_error(status: int, code: str) -> Answer:
+def s3_error(status: int, code: str, message: str = "so it is") -> Answer:
     """Give an error as S3 writes it."""
-    document = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>so it is</Message></Error>'
+    document = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
     return Answer(status, document.encode(), {"content-type": "application/xml"})
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handler import telemetry
 from handler.errors import Unforeseen
 from local import events
 from local.emulator import ROOT
-from tests.clients import Context
+from tests.clients import Context, log_that_fails_on
 from tests.triggers.test_ping import PINGS
 
 if TYPE_CHECKING:
@@ -76,22 +74,11 @@ def test_what_nobody_foresaw_about_an_upload_is_raised_by_the_catch_all_too(
 ) -> None:
     """Answered, the upload would be lost: of an asynchronous invocation only a raised error is seen.
 
-    A job's own surprises end in its outcome, so that one of its report is needed: a log filter that fails.
+    A job's own surprises end in its outcome, so that one of its report is needed.
     """
-
-    def fails(record: logging.LogRecord) -> bool:
-        if record.getMessage() == "picture":
-            raise RuntimeError("secret-of-the-filter")
-        return True
-
     function = awaken(MODEL_DIR=str(brightness))
-    logger = logging.getLogger(telemetry.SERVICE)
-    logger.addFilter(fails)
-    try:
-        with pytest.raises(Unforeseen, match="quote request request-22"):
-            function(events.load("s3_put"), Context("request-22"))
-    finally:
-        logger.removeFilter(fails)
+    with log_that_fails_on("picture"), pytest.raises(Unforeseen, match="quote request request-22"):
+        function(events.load("s3_put"), Context("request-22"))
     (line,) = log.of("failed unforeseen")
     assert "secret-of-the-filter" in line["exception"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from handler import telemetry
 from local import events
-from tests.clients import Context
+from tests.clients import BrokenContext, Context
 from tests.pictures import save, scene
 
 if TYPE_CHECKING:
@@ -72,6 +72,28 @@ def test_a_failed_picture_leaves_one_line_with_its_reason(
     (line,) = log.of("picture")
     assert (line["outcome"], line["level"], line["code"]) == ("failed", "ERROR", "model_failed")
     assert line["predict_ms"] >= 0
+
+
+def test_the_lines_of_what_is_no_job_have_their_fields(function: Function, log: Log, picture: bytes) -> None:
+    """Saved queries name fields: one that is renamed in the code would be asked for in vain."""
+    given = {"level", "location", "message", "timestamp", "service"}
+    function({}, Context("request-41"))
+    function.cut_out(picture, context=BrokenContext("request-42"))
+    (refused,), (unforeseen,) = log.of("refused"), log.of(telemetry.UNFORESEEN)
+    assert set(refused) - given == {"code", "reason", "request_id"}
+    assert (refused["code"], refused["request_id"]) == ("unknown_event", "request-41")
+    assert set(unforeseen) - given == {"request_id", "exception", "exception_name"}
+    assert unforeseen["request_id"] == "request-42"
+
+
+def test_a_warm_ups_line_has_its_fields(awaken: Awaken, failing: Path, log: Log) -> None:
+    given = {"level", "location", "message", "timestamp", "service"}
+    awaken(MODEL_DIR=str(failing))({"warmup": True}, Context("request-43"))
+    (line,) = log.of("warm-up")
+    fields = {"status_code", "detail", "model_ready", "cold_start", "total_time_s", "request_id"}
+    assert set(line) - given == fields
+    assert (line["status_code"], line["model_ready"], line["cold_start"]) == (206, True, True)
+    assert line["request_id"] == "request-43"
 
 
 def test_every_picture_is_counted_by_its_outcome(

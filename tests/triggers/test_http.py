@@ -265,10 +265,15 @@ def test_a_gateways_seconds_count_from_the_requests_arrival(
 
 @pytest.mark.parametrize("sender", ["rest", "http-api"])
 @pytest.mark.parametrize("seconds_ago", [86_400, -600], ids=["a day ago", "by a clock that is ahead"])
-def test_a_request_that_was_saved_and_sent_again_has_a_gateways_whole_time(
+def test_a_request_that_was_saved_and_sent_again_has_a_gateways_whole_time_and_no_more(
     awaken: Awaken, brightness: Path, picture: bytes, sender: Sender, seconds_ago: int
 ) -> None:
-    assert read(awaken(MODEL_DIR=str(brightness))(arrived(sender, picture, seconds_ago))).status == 200
+    from tests.pixels.test_codec import png_claiming  # noqa: PLC0415 - as above
+
+    function = awaken(MODEL_DIR=str(brightness), MAX_INPUT_MEGAPIXELS="400", MAX_INPUT_BYTES="500000000")
+    assert read(function(arrived(sender, picture, seconds_ago))).status == 200
+    too_long = read(function(arrived(sender, png_claiming(20_000, 10_000), seconds_ago)))
+    assert too_long.error["code"] == "time_too_short"
 
 
 def test_the_functions_own_time_counts_where_it_is_less(awaken: Awaken, brightness: Path, picture: bytes) -> None:

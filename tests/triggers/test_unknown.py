@@ -67,6 +67,7 @@ NOBODYS: list[Any] = [
     {"warmup": 0},
     [{"warmup": True}, {}],
     {"requestContext": {}},
+    {"requestContext": {"connectionId": "c"}, "httpMethod": "GET", "path": "/warmup", "headers": {}},
     {"requestContext": "rest"},
 ]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from local import events
-from tests.clients import REMOVEBG, SENDERS, BrokenContext, Sender, read
+from tests.clients import REMOVEBG, SENDERS, Sender, log_that_fails_on, read
 from tests.pictures import opened, save, scene
 from tests.triggers.test_http import noise
 
@@ -201,7 +201,8 @@ def test_a_page_may_read_a_refusal(called_by_a_page: Function, key: str, body: b
 
 def test_a_page_may_read_what_nobody_foresaw(called_by_a_page: Function, picture: bytes) -> None:
     headers = {"origin": PAGE, "x-api-key": "hush"}
-    asked = called_by_a_page.ask("POST", body=picture, headers=headers, context=BrokenContext())
+    with log_that_fails_on("picture"):
+        asked = called_by_a_page.ask("POST", body=picture, headers=headers)
     assert (asked.status, asked.error["code"]) == (500, "internal_error")
     assert asked.headers["access-control-allow-origin"] == PAGE
 
