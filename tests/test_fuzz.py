@@ -110,12 +110,18 @@ def test_any_damaged_event_is_understood_or_refused(open_to_all: Function, event
     judged(open_to_all, event)
 
 
+# Starlette leaves a part that was cut short to the garbage collector, which closes it.
+@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning")
 @fuzzed
 @given(requests())
 def test_any_request_is_answered_or_refused(open_to_all: Function, event: Any) -> None:
     judged(open_to_all, event)
 
 
+# Starlette leaves a part that was cut short to the garbage collector, which closes it.
+@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning")
 @fuzzed
 @given(requests())
 def test_any_request_is_answered_or_refused_where_keys_and_origins_are_asked_for(guarded: Function, event: Any) -> None:

@@ -120,13 +120,16 @@ def test_every_picture_is_counted_by_its_outcome(
     assert metrics()["PictureFailed"] == [1]
 
 
-def test_a_skipped_upload_is_counted(
-    awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes, metrics: Metrics
+def test_a_skipped_upload_is_counted_and_leaves_one_line_with_its_reason(
+    awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes, metrics: Metrics, log: Log
 ) -> None:
     function = awaken(MODEL_DIR=str(brightness), **buckets.environment())
     buckets.put("a.png", picture, Metadata={"cutout-of-etag": "x"})
     function(events.upload(buckets.uploads, "a.png"))
     assert metrics()["PictureSkipped"] == [1]
+    (line,) = log.of("picture")
+    assert (line["outcome"], line["level"]) == ("skipped", "INFO")
+    assert "wrote itself" in line["reason"]
 
 
 def test_metrics_are_cloudwatchs_embedded_format(
