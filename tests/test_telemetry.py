@@ -120,7 +120,7 @@ def test_every_picture_is_counted_by_its_outcome(
     assert metrics()["PictureFailed"] == [1]
 
 
-def test_a_skipped_upload_is_counted_and_leaves_one_line_with_its_reason(
+def test_a_skipped_upload_is_counted_and_leaves_one_line_with_its_reason(  # noqa: PLR0917 - fixtures
     awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes, metrics: Metrics, log: Log
 ) -> None:
     function = awaken(MODEL_DIR=str(brightness), **buckets.environment())
