@@ -15,6 +15,7 @@ from handler.errors import (
     CallerError,
     ConfigurationError,
     DependencyError,
+    FileTooLarge,
     InvalidKey,
     ObjectNotFound,
     Redelivery,
@@ -195,6 +196,7 @@ def test_a_newer_result_is_left_alone(buckets: Buckets, monkeypatch: pytest.Monk
         ("0a1", "0A0", True),
         ("1", "0A0", True),  # padded on the right: "100" against "0A0"
         ("0A", "0A0", False),
+        ("0A0", "0A", False),
         ("0A01", "0A", True),
     ],
 )
@@ -264,3 +266,11 @@ def test_the_output_bucket_is_expected_to_belong_to_its_owner(
         }
     owners = {method: headers.get("x-amz-expected-bucket-owner") for method, headers in asked.items()}
     assert owners == {"GET": None, "HEAD": expected, "PUT": expected}
+
+
+def test_an_object_over_the_limit_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its body breaks off, so that reading it would be another error."""
+    with hostile(Answer(200, b"half", {"content-length": "4000", "etag": '"e"'})) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        with pytest.raises(FileTooLarge, match="has 4,000 bytes; the limit is 100"):
+            Storage().fetch(UPLOAD, 100)
