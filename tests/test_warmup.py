@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import snapshot_restore_py
 from PIL import Image
 
 from handler import telemetry
@@ -23,6 +24,7 @@ from handler.warmup import DUMMY_PX, dummy_picture, warm_up
 from local import events
 from local.emulator import ROOT
 from tests import artefacts
+from tests.hostile import hostile, s3_error
 from tests.pictures import opened, save, scene
 
 if TYPE_CHECKING:
@@ -365,3 +367,17 @@ def test_the_first_event_of_any_kind_is_the_cold_start(
     assert metrics()["ColdStart"] == [1]
     assert function({"warmup": True})["cold_start"] is False
     assert "ColdStart" not in metrics()
+
+
+def test_a_restored_snapshot_runs_the_hook_that_makes_connections_new(
+    awaken: Awaken, brightness: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run what awslambdaric runs after a restore; the old client would go on to the old place."""
+    with hostile(s3_error(404, "NoSuchKey")) as old, hostile(s3_error(404, "NoSuchKey")) as new:
+        function = awaken(MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_S3=old.url, OUTPUT_BUCKET="out")
+        function(events.upload("bucket", "a.png"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", new.url)
+        for hook, arguments, named in snapshot_restore_py.get_after_restore():
+            hook(*arguments, **named)
+        function(events.upload("bucket", "a.png"))
+    assert (len(old.requests), len(new.requests)) == (1, 1)
