@@ -76,6 +76,15 @@ def constant(value: float) -> Any:
     return _graph(nodes, constants)
 
 
+def chance() -> Any:
+    """Make a graph whose matte is drawn by chance, so that no two looks agree."""
+    nodes = [
+        helper.make_node("ReduceMean", ["picture", "channel"], ["grey"], keepdims=1),
+        helper.make_node("RandomUniformLike", ["grey"], ["matte"]),
+    ]
+    return _graph(nodes, {"channel": np.array([1], np.int64)})
+
+
 def denormal() -> Any:
     """Make a graph that answers 0.01 everywhere where the processor keeps denormals, and 0 where it takes them as 0."""
     nodes = [

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from handler import telemetry
 from local import events
 from tests.pictures import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
     from PIL import Image
@@ -37,6 +41,23 @@ class BrokenContext(Context):
 
     def get_remaining_time_in_millis(self) -> float:
         raise RuntimeError("secret-of-the-platform")
+
+
+@contextmanager
+def log_that_fails_on(message: str) -> Iterator[None]:
+    """Let a log filter fail on a line: a surprise outside of every job, which holds its own."""
+
+    def fails(record: logging.LogRecord) -> bool:
+        if record.getMessage() == message:
+            raise RuntimeError("secret-of-the-filter")
+        return True
+
+    logger = logging.getLogger(telemetry.SERVICE)
+    logger.addFilter(fails)
+    try:
+        yield
+    finally:
+        logger.removeFilter(fails)
 
 
 @dataclass(frozen=True)

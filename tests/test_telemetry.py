@@ -10,7 +10,7 @@ import pytest
 
 from handler import telemetry
 from local import events
-from tests.clients import Context
+from tests.clients import BrokenContext, Context
 from tests.pictures import save, scene
 
 if TYPE_CHECKING:
@@ -74,6 +74,28 @@ def test_a_failed_picture_leaves_one_line_with_its_reason(
     assert line["predict_ms"] >= 0
 
 
+def test_the_lines_of_what_is_no_job_have_their_fields(function: Function, log: Log, picture: bytes) -> None:
+    """Saved queries name fields: one that is renamed in the code would be asked for in vain."""
+    given = {"level", "location", "message", "timestamp", "service"}
+    function({}, Context("request-41"))
+    function.cut_out(picture, context=BrokenContext("request-42"))
+    (refused,), (unforeseen,) = log.of("refused"), log.of(telemetry.UNFORESEEN)
+    assert set(refused) - given == {"code", "reason", "request_id"}
+    assert (refused["code"], refused["request_id"]) == ("unknown_event", "request-41")
+    assert set(unforeseen) - given == {"request_id", "exception", "exception_name"}
+    assert unforeseen["request_id"] == "request-42"
+
+
+def test_a_warm_ups_line_has_its_fields(awaken: Awaken, failing: Path, log: Log) -> None:
+    given = {"level", "location", "message", "timestamp", "service"}
+    awaken(MODEL_DIR=str(failing))({"warmup": True}, Context("request-43"))
+    (line,) = log.of("warm-up")
+    fields = {"status_code", "detail", "model_ready", "cold_start", "total_time_s", "request_id"}
+    assert set(line) - given == fields
+    assert (line["status_code"], line["model_ready"], line["cold_start"]) == (206, True, True)
+    assert line["request_id"] == "request-43"
+
+
 def test_every_picture_is_counted_by_its_outcome(
     awaken: Awaken, failing: Path, brightness: Path, picture: bytes, metrics: Metrics
 ) -> None:
@@ -98,13 +120,16 @@ def test_every_picture_is_counted_by_its_outcome(
     assert metrics()["PictureFailed"] == [1]
 
 
-def test_a_skipped_upload_is_counted(
-    awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes, metrics: Metrics
+def test_a_skipped_upload_is_counted_and_leaves_one_line_with_its_reason(  # noqa: PLR0917 - fixtures
+    awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes, metrics: Metrics, log: Log
 ) -> None:
     function = awaken(MODEL_DIR=str(brightness), **buckets.environment())
     buckets.put("a.png", picture, Metadata={"cutout-of-etag": "x"})
     function(events.upload(buckets.uploads, "a.png"))
     assert metrics()["PictureSkipped"] == [1]
+    (line,) = log.of("picture")
+    assert (line["outcome"], line["level"]) == ("skipped", "INFO")
+    assert "wrote itself" in line["reason"]
 
 
 def test_metrics_are_cloudwatchs_embedded_format(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import snapshot_restore_py
 from PIL import Image
 
 from handler import telemetry
@@ -20,8 +21,10 @@ from handler.job import Failed, Inline, Invocation, Job, Output, Rendering
 from handler.pipeline import Pipeline
 from handler.settings import Settings
 from handler.warmup import DUMMY_PX, dummy_picture, warm_up
+from local import events
 from local.emulator import ROOT
 from tests import artefacts
+from tests.hostile import hostile, s3_error
 from tests.pictures import opened, save, scene
 
 if TYPE_CHECKING:
@@ -325,3 +328,56 @@ def test_after_a_restored_snapshot_connections_are_new_and_the_model_stays(awake
     function.module.environment.renew()
     assert function({"warmup": True})["message"] == "Already warm."
     assert function.model.last_network_ms == inferred is not None
+
+
+@pytest.mark.parametrize("why", EARLY, ids=lambda why: next(iter(why.values())))
+def test_what_init_has_warmed_has_no_cold_start(
+    awaken: Awaken, brightness: Path, metrics: Metrics, why: dict[str, str]
+) -> None:
+    function = awaken(MODEL_DIR=str(brightness), **why)
+    answer = function({"warmup": True})
+    assert (answer["cold_start"], answer["message"]) == (False, "Already warm.")
+    assert "ColdStart" not in metrics()
+
+
+@pytest.mark.parametrize("why", EARLY, ids=lambda why: next(iter(why.values())))
+def test_after_a_start_up_warm_up_that_failed_the_first_event_is_a_cold_start(
+    awaken: Awaken, brightness: Path, tmp_path: Path, metrics: Metrics, why: dict[str, str]
+) -> None:
+    folder = tmp_path / "late"
+    function = awaken(MODEL_DIR=str(folder), **why)
+    assert "ColdStart" not in metrics()
+    shutil.copytree(brightness, folder)
+    first, second = (function({"warmup": True}) for _ in range(2))
+    assert (first["cold_start"], second["cold_start"]) == (True, False)
+    assert metrics()["ColdStart"] == [1]
+
+
+@pytest.mark.parametrize("first", ["upload", "request", "nobody's"])
+def test_the_first_event_of_any_kind_is_the_cold_start(
+    awaken: Awaken, brightness: Path, metrics: Metrics, first: str
+) -> None:
+    event: dict[str, Any] = {
+        "upload": events.load("s3_testevent"),
+        "request": events.request("rest", "GET", "/health"),
+        "nobody's": {},
+    }
+    function = awaken(MODEL_DIR=str(brightness))
+    function(event[first])
+    assert metrics()["ColdStart"] == [1]
+    assert function({"warmup": True})["cold_start"] is False
+    assert "ColdStart" not in metrics()
+
+
+def test_a_restored_snapshot_runs_the_hook_that_makes_connections_new(
+    awaken: Awaken, brightness: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run what awslambdaric runs after a restore; the old client would go on to the old place."""
+    with hostile(s3_error(404, "NoSuchKey")) as old, hostile(s3_error(404, "NoSuchKey")) as new:
+        function = awaken(MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_S3=old.url, OUTPUT_BUCKET="out")
+        function(events.upload("bucket", "a.png"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", new.url)
+        for hook, arguments, named in snapshot_restore_py.get_after_restore():
+            hook(*arguments, **named)
+        function(events.upload("bucket", "a.png"))
+    assert (len(old.requests), len(new.requests)) == (1, 1)

@@ -34,6 +34,7 @@ MAX_ANSWER_BYTES: dict[Sender, int] = {
 CALLER_WAITS_MS: dict[Sender, float] = {"rest": 29_000.0, "http-api": 30_000.0}
 # No invocation is older (Lambda's longest timeout), so an event that is was saved and sent again by hand.
 REPLAYED_AFTER_MS = 900_000.0
+MAX_EPOCH_MS = 10**14  # some 3,000 years from now; a JSON number has no end, and a float has
 
 
 def match(event: Any) -> HttpCall | None:  # noqa: ANN401 - anything that JSON holds
@@ -77,6 +78,9 @@ class HttpCall:
             adapter = Mangum(application, lifespan="off", api_gateway_base_path=self.stage_prefix)
             request = adapter.infer(self.event, None)  # type: ignore[arg-type]  # no adapter of ours reads the context
             scope, body = request.scope, request.body
+            for name in ("method", "path"):
+                if not isinstance(scope[name], str):
+                    raise TypeError(f"{name} is {scope[name]!r}")  # noqa: TRY301 - what the adapter should have raised
         except Exception as error:
             raise MalformedEvent(
                 f"The {self.sender} event is not as AWS documents it ({type(error).__name__}: {error})."
@@ -87,11 +91,13 @@ class HttpCall:
         size_bytes = len(json.dumps(response))
         if size_bytes > MAX_ANSWER_BYTES[self.sender]:
             logger.warning("answer too large", extra={"size_bytes": size_bytes, "request_id": invocation.request_id})
-            raise ResultTooLarge(
+            too_large = ResultTooLarge(
                 f"The answer would have {size_bytes:,} bytes, its picture in base64, and {self.sender} carries "
                 f"{MAX_ANSWER_BYTES[self.sender]:,}. Ask for format=webp or a smaller size, such as size=hd, "
                 "or upload the picture to the input bucket instead."
             )
+            too_large.headers |= _cors_headers(response)  # or the page that asked could not read this
+            raise too_large
         return response
 
     def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:
@@ -120,6 +126,12 @@ class HttpCall:
         )
 
 
+def _cors_headers(response: dict[str, Any]) -> dict[str, str]:
+    """Give what the application has said of who may read its answer."""
+    headers = response.get("headers") or {name: values[-1] for name, values in response["multiValueHeaders"].items()}
+    return {name: value for name, value in headers.items() if name.startswith("access-control-") or name == "vary"}
+
+
 def _sender(event: dict[str, Any], context: dict[str, Any]) -> Sender | None:
     if "elb" in context:
         return "alb"
@@ -142,4 +154,6 @@ def _stage_prefix(event: dict[str, Any], context: dict[str, Any]) -> str:
 
 def _epoch_ms(context: dict[str, Any]) -> float | None:
     epoch_ms = context.get("timeEpoch", context.get("requestTimeEpoch"))  # HTTP API's name, REST API's
-    return float(epoch_ms) if isinstance(epoch_ms, int | float) and not isinstance(epoch_ms, bool) else None
+    if not isinstance(epoch_ms, int | float) or isinstance(epoch_ms, bool) or not 0 < epoch_ms < MAX_EPOCH_MS:
+        return None
+    return float(epoch_ms)

@@ -39,6 +39,11 @@ MEMBER_KINDS = {
     "invokingEvent": "an AWS Config rule",
     "alarmData": "a CloudWatch alarm",
     "identityPoolId": "Cognito Sync",
+    "getObjectContext": "S3 Object Lambda",
+    "ClientRequestToken": "a rotation of Secrets Manager",
+    "LifecycleEventHookExecutionId": "CodeDeploy",
+    "raw_path": "VPC Lattice",
+    "fieldName": "AppSync",
     "bot": "Amazon Lex",
     "messageVersion": "Amazon Lex or Bedrock",
 }
@@ -77,6 +82,8 @@ def _gateways_other(event: dict[str, Any]) -> str | None:
     context = event.get("requestContext")
     if isinstance(context, dict) and "connectionId" in context:
         return "a WebSocket API's"
+    if isinstance(context, dict) and "serviceNetworkArn" in context:
+        return "VPC Lattice's"
     if "methodArn" in event or "routeArn" in event:
         return "an API Gateway authorizer's, which asks for permission and is no request"
     return None
@@ -95,6 +102,8 @@ def _of_records(event: dict[str, Any]) -> str | None:
 def _of_members(event: dict[str, Any]) -> str | None:
     if event.get("eventSource") in ("aws:kafka", "SelfManagedKafka"):
         return "Kafka's"
+    if event.get("eventSource") == "aws:mq":
+        return "Amazon MQ's"
     if event.get("source") is not None and "detail-type" in event:
         return f"EventBridge's {str(event['detail-type'])[:80]!r} of {str(event['source'])[:80]!r}"
     return next((f"{kind} (it has the key {member})" for member, kind in MEMBER_KINDS.items() if member in event), None)

@@ -64,7 +64,7 @@ def build(pipeline: Pipeline) -> Starlette:
             expose_headers=EXPOSED_HEADERS,
         )
         middleware.insert(0, cors)  # outermost, so that refusals can be read by the page, too
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/", index, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
@@ -74,3 +74,6 @@ def build(pipeline: Pipeline) -> Starlette:
         exception_handlers={CutoutError: cutout_error, HTTPException: http_error},
         middleware=middleware,
     )
+    # A path with one more slash is an unknown one: Starlette's redirection knows nothing of a stage's prefix.
+    application.router.redirect_slashes = False
+    return application

@@ -282,3 +282,10 @@ def test_any_session_option_of_the_manifest_is_given_to_the_engine(tmp_path: Pat
     ).load()
     with pytest.raises(ModelError, match="KeyError: 'best'"):
         opened_with(graph_optimization="best").load()
+
+
+@pytest.mark.parametrize(("longest_px", "network"), [(64, "128×64"), (96, "192×96"), (1280, "320×160")])
+def test_the_manifests_bound_on_the_shorter_side_is_the_networks(tmp_path: Path, longest_px: int, network: str) -> None:
+    folder = artefacts.write(tmp_path, artefacts.failing(), input={"shorter_side_max_px": longest_px})
+    with pytest.raises(ModelError, match=f"failed on {network} px"):
+        model_of(folder, INSPIRENET_RESIZE="dynamic").predict(pixels(320, 160))

@@ -15,6 +15,7 @@ from handler.errors import (
     CallerError,
     ConfigurationError,
     DependencyError,
+    FileTooLarge,
     InvalidKey,
     ObjectNotFound,
     Redelivery,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Awaken, Buckets
+    from tests.hostile import Seen
 
 UPLOAD = S3Object("bucket", "key.png")
 DESTINATION = S3Destination("bucket", "cutouts/key.png.png")
@@ -194,6 +196,7 @@ def test_a_newer_result_is_left_alone(buckets: Buckets, monkeypatch: pytest.Monk
         ("0a1", "0A0", True),
         ("1", "0A0", True),  # padded on the right: "100" against "0A0"
         ("0A", "0A0", False),
+        ("0A0", "0A", False),
         ("0A01", "0A", True),
     ],
 )
@@ -204,3 +207,70 @@ def test_sequencers_are_compared_padded_on_the_right(sequencer: str, than: str, 
 @given(st.text("0123456789ABCDEFabcdef", max_size=20), st.text("0123456789ABCDEFabcdef", max_size=20))
 def test_of_two_sequencers_at_most_one_is_later(one: str, other: str) -> None:
     assert not (is_later(one, other) and is_later(other, one))
+
+
+NOT_ALLOWED = (
+    "User: arn:aws:sts::123456789012:assumed-role/cutout is not authorized to perform: kms:{} on resource: arn"
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        s3_error(403, "AccessDenied", NOT_ALLOWED.format("Decrypt")),
+        s3_error(400, "KMS.DisabledException", "the key is disabled"),
+        s3_error(400, "KMS.KMSInvalidStateException", "the key is pending deletion"),
+        s3_error(400, "KMS.NotFoundException", "no such key"),
+    ],
+    ids=["refused", "disabled", "pending-deletion", "gone"],
+)
+def test_what_a_key_of_kms_forbids_names_the_key_and_waits_for_it(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hostile(answer) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        with pytest.raises(AccessDenied, match=r"KMS key .* needs kms:Decrypt on that key") as reading:
+            Storage().fetch(UPLOAD, LIMIT)
+        with pytest.raises(AccessDenied, match=r"KMS key .* needs kms:GenerateDataKey and kms:Decrypt"):
+            Storage().deliver(DESTINATION, b"data", "image/png", Provenance("e"), "model 1")
+    assert reading.value.retriable
+
+
+def test_a_refusal_that_is_not_about_kms_does_not_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hostile(s3_error(403, "AccessDenied", "Access Denied")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        with pytest.raises(AccessDenied) as raised:
+            Storage().fetch(UPLOAD, LIMIT)
+    assert "kms" not in str(raised.value).lower()
+
+
+@pytest.mark.parametrize(("owner", "expected"), [("123456789012", "123456789012"), ("", None)], ids=["set", "not set"])
+def test_the_output_bucket_is_expected_to_belong_to_its_owner(
+    awaken: Awaken, brightness: Path, picture: bytes, owner: str, expected: str | None
+) -> None:
+    """In both requests about the result; a bucket of uploads is named by its own notification."""
+
+    def s3(request: Seen) -> Answer:
+        if request.method == "HEAD":
+            return Answer(404)
+        return Answer(200, picture if request.method == "GET" else b"", {"etag": '"e"'})
+
+    with hostile(s3) as server:
+        function = awaken(
+            MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_S3=server.url, OUTPUT_BUCKET="out", OUTPUT_BUCKET_OWNER=owner
+        )
+        assert function(events.upload("bucket", "key.png", sequencer="0A"))["statusCode"] == 200
+        asked = {
+            request.method: {name.lower(): value for name, value in request.headers.items()}
+            for request in server.requests
+        }
+    owners = {method: headers.get("x-amz-expected-bucket-owner") for method, headers in asked.items()}
+    assert owners == {"GET": None, "HEAD": expected, "PUT": expected}
+
+
+def test_an_object_over_the_limit_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its body breaks off, so that reading it would be another error."""
+    with hostile(Answer(200, b"half", {"content-length": "4000", "etag": '"e"'})) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+        with pytest.raises(FileTooLarge, match="has 4,000 bytes; the limit is 100"):
+            Storage().fetch(UPLOAD, 100)

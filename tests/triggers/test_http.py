@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -210,3 +212,90 @@ def test_a_request_without_its_parts_is_answered_in_http_form(function: Function
         inner = inner[step]
     del inner[last]
     assert 400 <= read(function(event)).status < 500
+
+
+@pytest.mark.parametrize("odd", [[], {}, {"a": 1}, 7, None], ids=str)
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_method_that_is_no_text_is_the_events_fault(function: Function, sender: Sender, odd: Any) -> None:
+    event = events.request(sender, "POST", REMOVEBG)
+    if "http" in event["requestContext"]:
+        event["requestContext"]["http"]["method"] = odd
+    else:
+        event["httpMethod"] = odd
+    asked = read(function(event))
+    assert (asked.status, asked.error["code"]) == (400, "malformed_event")
+
+
+@pytest.mark.parametrize(
+    "odd", [10**400, -(10**400), float("inf"), "soon", [], None, True], ids=lambda odd: str(odd)[:9]
+)
+@pytest.mark.parametrize(("sender", "name"), [("rest", "requestTimeEpoch"), ("http-api", "timeEpoch")])
+def test_an_arrival_that_is_no_time_counts_as_now(
+    function: Function, picture: bytes, sender: Sender, name: str, odd: Any
+) -> None:
+    event = events.request(sender, "POST", REMOVEBG, picture, {"content-type": "image/png"})
+    event["requestContext"][name] = odd
+    assert read(function(event)).status == 200
+
+
+EPOCH = {"rest": "requestTimeEpoch", "http-api": "timeEpoch"}
+
+
+def arrived(sender: Sender, picture: bytes, seconds_ago: float) -> dict[str, Any]:
+    """Make a request that reached its gateway some time ago, as after a cold start."""
+    event = events.request(sender, "POST", REMOVEBG, picture, {"content-type": "image/png"})
+    event["requestContext"][EPOCH[sender]] = int((time.time() - seconds_ago) * 1e3)
+    return event
+
+
+@pytest.mark.parametrize(("sender", "patience_s"), [("rest", 29), ("http-api", 30)])
+def test_a_gateways_seconds_count_from_the_requests_arrival(
+    awaken: Awaken, brightness: Path, picture: bytes, sender: Sender, patience_s: int
+) -> None:
+    """A picture that needs 3.3 s is worked on while that much is left, and refused with what is left afterwards."""
+    late = read(awaken(MODEL_DIR=str(brightness))(arrived(sender, picture, patience_s - 2)))
+    assert (late.status, late.error["code"]) == (503, "time_too_short")
+    left_s = float(re.search(r"([\d.]+) s are left", late.error["detail"])[1])  # type: ignore[index]  # it is there
+    assert 0 < left_s <= 2
+    overdue = read(awaken(MODEL_DIR=str(brightness))(arrived(sender, picture, 200)))
+    assert "0.0 s are left" in overdue.error["detail"]
+    in_time = read(awaken(MODEL_DIR=str(brightness))(arrived(sender, picture, patience_s - 20)))
+    assert in_time.status == 200
+
+
+@pytest.mark.parametrize("sender", ["rest", "http-api"])
+@pytest.mark.parametrize("seconds_ago", [86_400, -600], ids=["a day ago", "by a clock that is ahead"])
+def test_a_request_that_was_saved_and_sent_again_has_a_gateways_whole_time_and_no_more(
+    awaken: Awaken, brightness: Path, picture: bytes, sender: Sender, seconds_ago: int
+) -> None:
+    from tests.pixels.test_codec import png_claiming  # noqa: PLC0415 - as above
+
+    function = awaken(MODEL_DIR=str(brightness), MAX_INPUT_MEGAPIXELS="400", MAX_INPUT_BYTES="500000000")
+    assert read(function(arrived(sender, picture, seconds_ago))).status == 200
+    too_long = read(function(arrived(sender, png_claiming(20_000, 10_000), seconds_ago)))
+    assert too_long.error["code"] == "time_too_short"
+
+
+def test_the_functions_own_time_counts_where_it_is_less(awaken: Awaken, brightness: Path, picture: bytes) -> None:
+    event = arrived("http-api", picture, 0)
+    late = read(awaken(MODEL_DIR=str(brightness))(event, Context(remaining_ms=1_000)))
+    assert "1.0 s are left" in late.error["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sender", "limit_bytes"),
+    [("rest", 6_291_556), ("http-api", 6_291_556), ("function-url", 6_291_556), ("alb", 1_048_576)],
+)
+def test_no_sender_is_given_more_than_it_carries(
+    awaken: Awaken, brightness: Path, sender: Sender, limit_bytes: int
+) -> None:
+    """The limits stand here again, since an answer beyond them ends the process; around each, results of both kinds."""
+    function = awaken(MODEL_DIR=str(brightness))
+    side = round((limit_bytes * 3 / 4 / 3.33) ** 0.5)  # noise and its matte take 3.33 bytes per pixel, then base64
+    statuses = set()
+    for side_px in (side - 60, side - 10, side + 10, side + 60):
+        body, headers = events.form({"format": "png"}, {"image_file": ("a", noise(side_px, side_px))})
+        answer = function(events.request(sender, "POST", REMOVEBG, body, headers))
+        assert len(json.dumps(answer)) <= limit_bytes
+        statuses.add(read(answer).status)
+    assert statuses == {200, 400}

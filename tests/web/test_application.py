@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.clients import REMOVEBG
+from local import events
+from tests.clients import REMOVEBG, SENDERS, Sender, log_that_fails_on, read
 from tests.pictures import opened, save, scene
+from tests.triggers.test_http import noise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +61,19 @@ def test_an_unknown_path_is_404_and_says_where_to_go(function: Function, method:
     assert (asked.status, asked.error["code"]) == (404, "not_found")
     assert path in asked.error["detail"]
     assert "POST /v1.0/removebg" in asked.error["detail"]
+
+
+def test_a_slash_too_many_is_an_unknown_path_and_no_redirection_out_of_the_stage(function: Function) -> None:
+    event = events.request("http-api", "POST", f"/prod{REMOVEBG}/")
+    event["requestContext"]["stage"] = "prod"
+    assert read(function(event)).status == 404
+
+
+@pytest.mark.parametrize("path", ["/nothing", f"{REMOVEBG}/"])
+@pytest.mark.parametrize("scheme", ["", "x", "é"])
+def test_a_scheme_that_is_none_changes_nothing(function: Function, path: str, scheme: str) -> None:
+    asked = function.ask("POST", path, headers={"x-forwarded-proto": scheme}, sender="rest")
+    assert (asked.status, asked.error["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize(
@@ -143,3 +158,75 @@ def test_a_models_failure_is_a_500_with_its_sentence(awaken: Awaken, failing: Pa
     asked = awaken(MODEL_DIR=str(failing)).cut_out(picture)
     assert (asked.status, asked.error["code"]) == (500, "model_failed")
     assert "failing failed on 64×64 px" in asked.error["detail"]
+
+
+# CORS, where no gateway in front answers for it
+
+PAGE = "https://page.example"
+PREFLIGHT = {"origin": PAGE, "access-control-request-method": "POST", "access-control-request-headers": "x-api-key"}
+
+
+@pytest.fixture
+def called_by_a_page(awaken: Awaken, brightness: Path) -> Function:
+    return awaken(MODEL_DIR=str(brightness), API_KEYS="hush", ALLOWED_ORIGINS=f"{PAGE}, https://other.example")
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_pages_preflight_is_answered_without_a_key(called_by_a_page: Function, sender: Sender) -> None:
+    """A browser sends no credentials with it."""
+    asked = called_by_a_page.ask("OPTIONS", headers=PREFLIGHT, sender=sender)
+    assert asked.status == 200
+    assert asked.headers["access-control-allow-origin"] == PAGE
+    assert "POST" in asked.headers["access-control-allow-methods"]
+    assert "x-api-key" in asked.headers["access-control-allow-headers"].lower()
+    assert not called_by_a_page.model.loaded
+
+
+def test_a_page_may_read_its_cutout_and_where_the_subject_is(called_by_a_page: Function, picture: bytes) -> None:
+    asked = called_by_a_page.ask("POST", body=picture, headers={"origin": PAGE, "x-api-key": "hush"})
+    assert asked.status == 200
+    assert asked.headers["access-control-allow-origin"] == PAGE
+    exposed = {name.strip().lower() for name in asked.headers["access-control-expose-headers"].split(",")}
+    assert {name for name in asked.headers if name.startswith("x-")} <= exposed
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "status"), [("wrong", b"", 403), ("hush", b"words", 400), ("hush", b"", 400)], ids=str
+)
+def test_a_page_may_read_a_refusal(called_by_a_page: Function, key: str, body: bytes, status: int) -> None:
+    asked = called_by_a_page.ask("POST", body=body, headers={"origin": PAGE, "x-api-key": key})
+    assert asked.status == status
+    assert asked.headers["access-control-allow-origin"] == PAGE
+
+
+def test_a_page_may_read_what_nobody_foresaw(called_by_a_page: Function, picture: bytes) -> None:
+    headers = {"origin": PAGE, "x-api-key": "hush"}
+    with log_that_fails_on("picture"):
+        asked = called_by_a_page.ask("POST", body=picture, headers=headers)
+    assert (asked.status, asked.error["code"]) == (500, "internal_error")
+    assert asked.headers["access-control-allow-origin"] == PAGE
+
+
+def test_a_page_may_read_that_its_result_is_too_large(called_by_a_page: Function) -> None:
+    headers = {"origin": PAGE, "x-api-key": "hush", "content-type": "image/png"}
+    asked = called_by_a_page.ask("POST", body=noise(700, 700), headers=headers, query="format=png", sender="alb")
+    assert asked.error["code"] == "result_too_large"
+    assert asked.headers["access-control-allow-origin"] == PAGE
+
+
+def test_another_page_may_read_nothing(called_by_a_page: Function, picture: bytes) -> None:
+    stranger = {**PREFLIGHT, "origin": "https://stranger.example", "x-api-key": "hush"}
+    for asked in (
+        called_by_a_page.ask("OPTIONS", headers=stranger),
+        called_by_a_page.ask("POST", body=picture, headers=stranger),
+    ):
+        assert "access-control-allow-origin" not in asked.headers
+
+
+def test_without_allowed_origins_a_preflight_is_a_405_and_nothing_is_allowed(
+    function: Function, picture: bytes
+) -> None:
+    asked = function.ask("OPTIONS", headers=PREFLIGHT)
+    assert (asked.status, asked.error["code"]) == (405, "method_not_allowed")
+    for answer in (asked, function.ask("POST", body=picture, headers={"origin": PAGE})):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]

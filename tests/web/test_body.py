@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from handler.web.parameters import NAMES
 from local import events
 from tests.pictures import FORMATS, sample
 
@@ -202,3 +203,32 @@ def test_too_many_bytes_are_refused_in_every_way(awaken: Awaken, brightness: Pat
         assert (asked.status, asked.error["code"], asked.error["title"]) == (400, "file_too_large", "File too large")
         assert "1,000" in asked.error["detail"]
     assert not function.model.loaded
+
+
+NOT_FILES = sorted(NAMES - {"image_file"})
+
+
+@pytest.mark.parametrize("name", NOT_FILES)
+def test_a_parameter_sent_as_a_file_is_refused_by_its_name(function: Function, picture: bytes, name: str) -> None:
+    """Ignored, it would be a 200: two official clients send bg_image_file so, and report success."""
+    asked = multipart(function, {}, {"image_file": ("a", picture), name: ("b", picture)})
+    assert (asked.status, asked.error["code"]) == (400, f"invalid_{name}")
+    assert "as a file" in asked.error["detail"]
+
+
+def test_an_empty_file_field_of_a_parameter_is_not_given(function: Function, picture: bytes) -> None:
+    assert multipart(function, {}, {"image_file": ("a", picture), "bg_image_file": ("", b"")}).status == 200
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\udfff", "image_file\ud800"], ids=ascii)
+def test_a_member_whose_name_is_no_unicode_text_is_left_aside(function: Function, picture: bytes, name: str) -> None:
+    assert document(function, {name: "x", "image_file_b64": b64(picture)}).status == 200
+    assert document(function, {name: ["x"]}).error["code"] == "missing_source"
+
+
+@pytest.mark.parametrize("value", ["\ud800", "png\udfff"], ids=ascii)
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_value_that_is_no_unicode_text_is_refused(function: Function, name: str, value: str) -> None:
+    asked = document(function, {name: value})
+    assert asked.status == 400
+    assert asked.error["detail"].isascii() or asked.error["detail"].encode()

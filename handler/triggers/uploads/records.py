@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-struc
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -45,7 +46,7 @@ def _object_of(record: dict[str, Any]) -> S3Object:
         _text("s3.bucket.name", bucket),
         unquote_plus(_text("s3.object.key", key)),
         None if version_id is None else _text("s3.object.versionId", version_id),
-        None if sequencer is None else _text("s3.object.sequencer", sequencer),
+        None if sequencer is None else _hexadecimal("s3.object.sequencer", sequencer),
     )
 
 
@@ -57,6 +58,13 @@ def _text(name: str, value: object) -> str:
     except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can hold and UTF-8 cannot
         raise MalformedEvent(f"An S3 record's {name} is {value!r}, which is no Unicode text.") from error
     return value
+
+
+def _hexadecimal(name: str, value: object) -> str:
+    text = _text(name, value)
+    if not re.fullmatch(r"[0-9a-fA-F]{1,64}", text):  # S3's have 16 to 20; it becomes metadata, which is short ASCII
+        raise MalformedEvent(f"An S3 record's {name} is {value!r}; up to 64 hexadecimal digits are needed.")
+    return text
 
 
 def _reason_to_skip(record: dict[str, Any], picture: S3Object) -> str | None:

@@ -1,0 +1,66 @@
+"""What may come of an event, whatever it holds, where everything around the function works: the fuzz tests' judge.
+
+An exception that nobody foresaw is turned into an error of our tree, so that an answer's form alone tells nothing. It
+shows in its code, in its sentence, and in the log line that carries its traceback.
+"""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import json
+from typing import Any
+
+import handler.errors
+from handler import telemetry
+from handler.errors import CutoutError, NotTakenYet, Unforeseen
+from handler.web.parameters import NAMES
+
+UNFORESEEN_CODE = Unforeseen("any").code
+
+# Every code there is. A caller's text among them would be a name that nobody's client can know.
+CODES = {
+    error.code
+    for _, error in inspect.getmembers(handler.errors, inspect.isclass)
+    if issubclass(error, CutoutError) and error not in {CutoutError, Unforeseen}
+} | {f"invalid_{name}" for name in NAMES}
+
+
+def judge(answer: Any, log: str) -> None:
+    """Judge an answer and what was logged meanwhile. Raises AssertionError with what is wrong."""
+    assert telemetry.UNFORESEEN not in log, log
+    assert isinstance(answer, dict), answer
+    assert type(answer["statusCode"]) is int, answer
+    assert 200 <= answer["statusCode"] < 500, answer
+    # As awslambdaric writes it, which does not escape: half of a surrogate pair would be an answer that is never sent.
+    json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+    for error in _errors(answer):
+        assert set(error) == {"title", "code", "detail"}, error
+        assert error["code"] in CODES, error
+        assert all(error.values()), error
+        assert "Traceback" not in error["detail"], error
+
+
+def judge_raised(error: CutoutError, log: str) -> None:
+    """Judge an error that was raised instead of an answer: only envelopes that are not opened yet are."""
+    assert telemetry.UNFORESEEN not in log, log
+    assert type(error) is NotTakenYet, repr(error)
+    str(error).encode()
+
+
+def _errors(answer: dict[str, Any]) -> list[dict[str, str]]:
+    """List the error documents of an answer, which has them exactly where its code says so."""
+    if "results" in answer:
+        errors = [result["error"] for result in answer["results"] if "error" in result]
+        assert bool(errors) is (answer["statusCode"] >= 400), answer
+        return errors
+    assert "headers" in answer or "multiValueHeaders" in answer, answer
+    body = answer.get("body") or ""
+    text = base64.b64decode(body).decode("latin-1") if answer.get("isBase64Encoded") else body
+    if answer["statusCode"] < 400:
+        return []
+    if not text:
+        return []
+    errors = json.loads(text)["errors"]
+    assert len(errors) == 1, answer
+    return list(errors)
