@@ -268,7 +268,7 @@ def test_a_gateways_seconds_count_from_the_requests_arrival(
 def test_a_request_that_was_saved_and_sent_again_has_a_gateways_whole_time_and_no_more(
     awaken: Awaken, brightness: Path, picture: bytes, sender: Sender, seconds_ago: int
 ) -> None:
-    from tests.pixels.test_codec import png_claiming  # noqa: PLC0415 - as above
+    from tests.pictures import png_claiming  # noqa: PLC0415 - as above
 
     function = awaken(MODEL_DIR=str(brightness), MAX_INPUT_MEGAPIXELS="400", MAX_INPUT_BYTES="500000000")
     assert read(function(arrived(sender, picture, seconds_ago))).status == 200
