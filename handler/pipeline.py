@@ -11,17 +11,22 @@ import traceback
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from handler import deadline, telemetry
-from handler.errors import ConfigurationError, CutoutError, Skip, Unforeseen
+from handler.errors import CallerError, ConfigurationError, CutoutError, Skip, Unforeseen
 from handler.job import Done, Facts, Failed, File, Inline, Invocation, Job, Outcome, Output, Report, Skipped
 from handler.model.door import Model
-from handler.pixels.codec import MEDIA_TYPES, Limits, Picture, decode, encode, read_header
+from handler.pixels.archive import MEDIA_TYPE as ZIP
+from handler.pixels.archive import pack
+from handler.pixels.codec import MEDIA_TYPES, Header, Limits, Picture, decode, encode, read_header
 from handler.pixels.cut import Subject, cut
-from handler.pixels.paint import paint, place
+from handler.pixels.layout import region_box
+from handler.pixels.paint import paint
+from handler.pixels.place import place
 from handler.storage.objects import Provenance, Storage
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from handler.settings import Settings
@@ -109,9 +114,10 @@ class _Passage:
             return self._pipeline.storage.fetch(picture, self._pipeline.settings.max_input_bytes)
 
     def _decode(self, data: bytes) -> Picture:
-        settings = self._pipeline.settings
         with self._watch.stage("decode"):
-            header = read_header(data, Limits(settings.max_input_bytes, settings.max_input_megapixels))
+            header = read_header(data, self._limits())
+            for output in self._job.outputs:  # before the network's seconds are spent on what cannot be finished
+                self._backdrop_header(output)
             self._facts = replace(
                 self._facts, input_bytes=len(data), input_width_px=header.width_px, input_height_px=header.height_px
             )
@@ -124,8 +130,14 @@ class _Passage:
         return picture
 
     def _largest_megapixels(self) -> float | None:
-        """Give the size at which one look of the network serves every output; None: the picture's own."""
-        sizes = [output.rendering.max_megapixels for output in self._job.outputs]
+        """Give the size at which one look of the network serves every output; None: the picture's own.
+
+        What is cut out of a part of the picture, or scales a part up, is made from all the detail that there is.
+        """
+        renderings = [output.rendering for output in self._job.outputs]
+        if self._job.region is not None or any(one.crop is not None or one.scale is not None for one in renderings):
+            return None
+        sizes = [one.max_megapixels for one in renderings]
         return None if None in sizes else max(size for size in sizes if size is not None)
 
     def _predict(self, picture: Picture) -> NDArray[np.float32]:
@@ -133,24 +145,54 @@ class _Passage:
         was_loaded = model.loaded
         with self._watch.stage("predict"):
             try:
-                matte = model.predict(picture.seen)
+                matte = self._matte(picture)
             finally:
                 if model.loaded:
                     self._facts = replace(self._facts, model=model.name)
                     self._model_load_ms = None if was_loaded else model.load_ms
         return matte
 
+    def _matte(self, picture: Picture) -> NDArray[np.float32]:
+        """Estimate the (H, W) matte from what the job wants looked at; all else is background."""
+        if self._job.region is None:
+            return self._pipeline.model.predict(picture.seen)
+        box = region_box(self._job.region, picture.width_px, picture.height_px)
+        rows, columns = slice(box.top_px, box.top_px + box.height_px), slice(box.left_px, box.left_px + box.width_px)
+        matte = np.zeros((picture.height_px, picture.width_px), np.float32)
+        matte[rows, columns] = self._pipeline.model.predict(picture.seen[rows, columns])
+        return matte
+
+    def _limits(self) -> Limits:
+        settings = self._pipeline.settings
+        return Limits(settings.max_input_bytes, settings.max_input_megapixels)
+
+    def _backdrop_header(self, output: Output) -> Header | None:
+        """Recognise the picture that an output wants as its background. Raises as `read_header` does."""
+        if not isinstance(output.rendering.background, Inline):
+            return None
+        try:
+            return read_header(output.rendering.background.data, self._limits())
+        except CallerError as error:
+            raise type(error)(f"This is about the background: {error}") from error
+
     def _make(self, subject: Subject, output: Output, provenance: Provenance) -> File:
         with self._watch.stage("paint"):
-            painting = paint(place(subject, output.rendering), output.rendering)
+            most_megapixels = self._pipeline.settings.max_input_megapixels
+            placed = place(subject, output.rendering, most_megapixels)
+            backdrop = self._backdrop_header(output)
+            painting = paint(placed, output.rendering, None if backdrop is None else decode(backdrop))
+            del placed, backdrop
         with self._watch.stage("encode"):
-            data = encode(painting.pixels, painting.file_format)
+            if painting.file_format == "zip":
+                data, media_type = pack(painting.pixels), ZIP
+            else:
+                data, media_type = encode(painting.pixels, painting.file_format), MEDIA_TYPES[painting.file_format]
         self._pipeline.proven = True  # whatever becomes of the delivery
         height_px, width_px = painting.pixels.shape[:2]
         file = File(data, painting.file_format, width_px, height_px, painting.foreground, output.destination)
         if output.destination is not None:
             with self._watch.stage("deliver"):
-                media_type, model = MEDIA_TYPES[file.file_format], self._pipeline.model.name
+                model = self._pipeline.model.name
                 self._pipeline.storage.deliver(output.destination, data, media_type, provenance, model)
             self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
         return file

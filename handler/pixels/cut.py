@@ -29,7 +29,8 @@ SUBJECT_ALPHA = 13
 class Subject:
     """What was cut out of a picture."""
 
-    rgb: NDArray[np.uint8] = field(repr=False)  # (H, W, 3): the subject's own colours, the old background taken out
+    # (H, W, 3): the subject's own colours, the old background taken out; None where only the matte is wanted
+    rgb: NDArray[np.uint8] | None = field(repr=False)
     alpha: NDArray[np.uint8] = field(repr=False)  # (H, W), straight
     box: Box  # where it can be seen
 
@@ -48,7 +49,7 @@ def cut(picture: Picture, matte: NDArray[np.float32], *, colours: bool = True) -
     """Cut the subject out by its (H, W) matte in [0, 1].
 
     A picture's own alpha is kept: it multiplies the matte. Without `colours`, where only the matte is wanted, the
-    estimate of the subject's colours is saved and `rgb` is the picture's.
+    estimate of the subject's colours is saved.
 
     Raises UnknownForeground where nothing is left.
     """
@@ -56,9 +57,10 @@ def cut(picture: Picture, matte: NDArray[np.float32], *, colours: bool = True) -
     if picture.alpha is not None:
         alpha = ((alpha.astype(np.uint16) * picture.alpha + 127) // 255).astype(np.uint8)
     box = subject_box(alpha)
-    opaque = bool(alpha.min() == 255)
-    rgb = estimate_foreground(picture.rgb, matte) if colours and not opaque else picture.rgb
-    return Subject(rgb, alpha, box)
+    if not colours:
+        return Subject(None, alpha, box)
+    is_opaque = bool(alpha.min() == 255)
+    return Subject(picture.rgb if is_opaque else estimate_foreground(picture.rgb, matte), alpha, box)
 
 
 def subject_box(alpha: NDArray[np.uint8]) -> Box:

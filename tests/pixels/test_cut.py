@@ -11,7 +11,8 @@ from handler.errors import UnknownForeground
 from handler.job import Box, Rendering
 from handler.pixels.codec import Picture
 from handler.pixels.cut import SUBJECT_ALPHA, cut
-from handler.pixels.paint import Painting, paint, place
+from handler.pixels.paint import Painting, paint
+from handler.pixels.place import place
 from tests.pictures import scene
 
 if TYPE_CHECKING:
