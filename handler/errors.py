@@ -89,6 +89,7 @@ class Unauthorized(CallerError):
 
     def __init__(self, sentence: str, *, missing: bool = False) -> None:
         super().__init__(sentence)
+        self.is_missing = missing
         if missing:
             self.title = "Missing API Key"
 

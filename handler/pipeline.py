@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ from handler.pixels.place import place
 from handler.storage.objects import Provenance, Storage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from handler.settings import Settings
@@ -117,7 +120,7 @@ class _Passage:
         with self._watch.stage("decode"):
             header = read_header(data, self._limits())
             for output in self._job.outputs:  # before the network's seconds are spent on what cannot be finished
-                self._backdrop_header(output)
+                self._backdrop(output)
             self._facts = replace(
                 self._facts, input_bytes=len(data), input_width_px=header.width_px, input_height_px=header.height_px
             )
@@ -166,22 +169,26 @@ class _Passage:
         settings = self._pipeline.settings
         return Limits(settings.max_input_bytes, settings.max_input_megapixels)
 
-    def _backdrop_header(self, output: Output) -> Header | None:
-        """Recognise the picture that an output wants as its background. Raises as `read_header` does."""
-        if not isinstance(output.rendering.background, Inline):
+    def _backdrop(self, output: Output) -> Header | None:
+        """Recognise the picture that an output wants as its background, if it wants one."""
+        background = output.rendering.background
+        if not isinstance(background, Inline):
             return None
-        try:
-            return read_header(output.rendering.background.data, self._limits())
-        except CallerError as error:
-            raise type(error)(f"This is about the background: {error}") from error
+        with _about_the_background():
+            return read_header(background.data, self._limits())
+
+    def _decoded(self, backdrop: Header | None) -> Picture | None:
+        if backdrop is None:
+            return None
+        with _about_the_background():
+            return decode(backdrop)
 
     def _make(self, subject: Subject, output: Output, provenance: Provenance) -> File:
         with self._watch.stage("paint"):
             most_megapixels = self._pipeline.settings.max_input_megapixels
             placed = place(subject, output.rendering, most_megapixels)
-            backdrop = self._backdrop_header(output)
-            painting = paint(placed, output.rendering, None if backdrop is None else decode(backdrop))
-            del placed, backdrop
+            painting = paint(placed, output.rendering, self._decoded(self._backdrop(output)))
+            del placed
         with self._watch.stage("encode"):
             if painting.file_format == "zip":
                 data, media_type = pack(painting.pixels), ZIP
@@ -196,6 +203,15 @@ class _Passage:
                 self._pipeline.storage.deliver(output.destination, data, media_type, provenance, model)
             self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
         return file
+
+
+@contextmanager
+def _about_the_background() -> Iterator[None]:
+    """Say of which of two pictures an error speaks."""
+    try:
+        yield
+    except CallerError as error:
+        raise type(error)(f"The background picture: {error}") from error
 
 
 def _let_go(error: BaseException) -> None:

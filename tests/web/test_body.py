@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 
 from local import events
@@ -100,6 +101,36 @@ def test_two_pictures_are_multiple_sources(function: Function, picture: bytes) -
     assert (asked.status, asked.error["code"]) == (400, "multiple_sources")
 
 
+@pytest.mark.parametrize("other", ["image_file_b64", "image_url", "image_file"])
+def test_a_picture_named_twice_is_multiple_sources(function: Function, picture: bytes, other: str) -> None:
+    """Whatever the content type, and also where the same name comes twice."""
+    texts = {"image_file_b64": b64(picture), "image_url": "https://example.com/a.png"}
+    if other == "image_file":
+        one, headers = events.form({}, {"image_file": ("a", picture)})
+        boundary = headers["content-type"].partition("=")[2].encode()
+        body = one.replace(b"--" + boundary + b"--\r\n", b"") + one
+        answers = [function.ask("POST", body=body, headers={"content-type": headers["content-type"]})]
+    else:
+        named = {other: texts[other]}
+        answers = [
+            multipart(function, named, {"image_file": ("a", picture)}),
+            multipart(function, texts, {}),
+            encoded(function, urlencode(texts).encode()),
+            encoded(function, urlencode([*named.items(), *named.items()]).encode()),
+            document(function, texts),
+            function.ask("POST", body=picture, query=urlencode(named)),
+        ]
+    for asked in answers:
+        assert (asked.status, asked.error["code"]) == (400, "multiple_sources")
+
+
+def test_a_key_in_the_form_opens(awaken: Awaken, brightness: Path, picture: bytes) -> None:
+    guarded = awaken(MODEL_DIR=str(brightness), API_KEYS="first-secret")
+    for key, status in (("first-secret", 200), ("wrong", 403), ("", 403)):
+        assert multipart(guarded, {"api_key": key}, {"image_file": ("a", picture)}).status == status
+    assert document(guarded, {"api_key": "first-secret", "image_file_b64": b64(picture)}).status == 200
+
+
 def test_a_url_is_refused_by_its_name(function: Function, picture: bytes) -> None:
     asked = document(function, {"image_url": "http://169.254.169.254/latest/meta-data"})
     assert (asked.status, asked.error["code"]) == (400, "invalid_image_url")
@@ -127,14 +158,17 @@ def test_a_document_that_is_no_object_is_refused(function: Function, body: bytes
 
 @pytest.mark.parametrize("value", [[], {}, ["a"], {"a": 1}], ids=str)
 def test_a_field_that_is_no_text_is_named(function: Function, value: Any) -> None:
-    asked = document(function, {"size": value})
+    asked = document(function, {"size": value, "image_file_b64": b64(sample("PNG"))})
     assert (asked.status, asked.error["code"]) == (400, "invalid_size")
 
 
 def test_booleans_and_numbers_of_json_are_read(function: Function, picture: bytes) -> None:
     content = {"image_file_b64": b64(picture), "crop": False, "semitransparency": True, "type_level": 1}
-    assert document(function, content).status == 200
-    assert document(function, {**content, "crop": True}).error["code"] == "invalid_crop"
+    soft = np.asarray(document(function, content).picture.getchannel("A"))
+    assert len(np.unique(soft)) > 2
+    for no in (False, 0, 0.0, "no"):
+        hard = document(function, {**content, "semitransparency": no, "type_level": 2.0}).picture.getchannel("A")
+        assert set(np.unique(np.asarray(hard))) == {0, 255}
 
 
 @pytest.mark.parametrize("body", [b"\xff\xff=1", b"a=1&" * 200], ids=["no text", "too many"])
