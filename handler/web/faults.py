@@ -32,7 +32,7 @@ def cutout_error(request: Request, error: Exception) -> Response:
 def http_error(request: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: an unknown path, a wrong method, a form that is none."""
     assert isinstance(error, HTTPException)  # noqa: S101 - for mypy: registered for this class alone
-    path, method = request.scope["path"], request.method
+    path, method = request.scope["path"], request.method  # request.url fails on a scheme that is none
     refusal: CallerError
     match error.status_code:
         case 404:
