@@ -9,6 +9,7 @@
     │   ├── MethodNotAllowed         405: the path does not take the request's method
     │   ├── InvalidParameter         a request's parameter makes no sense: code "invalid_<name>"
     │   ├── MissingSource, MultipleSources    the contract's words for no picture, and for two
+    │   ├── Unfetchable              a URL that is not fetched, or whose server did not give the picture
     │   ├── InvalidFileType          not a picture, or of a format that is not taken
     │   ├── UnreadableImage          a picture whose data is broken
     │   ├── FileTooLarge             more bytes than MAX_INPUT_BYTES
@@ -127,6 +128,13 @@ class MultipleSources(CallerError):
 
     code = "multiple_sources"
     title = "Multiple image sources given"
+
+
+class Unfetchable(CallerError):
+    """A URL is not fetched, or its server did not give the picture."""
+
+    code = "failed_image_download"
+    title = "Failed to download image"
 
 
 class InvalidFileType(CallerError):
