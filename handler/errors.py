@@ -12,6 +12,8 @@
     │   ├── Several                  more than one parameter is wrong: each has its entry in the document
     │   ├── RoiExceedsBounds, RoiRegionEmpty    the region of interest is not of this picture, or has no pixel
     │   ├── NotOffered               an endpoint of the contract that exists here to say no
+    │   ├── Unfetchable              a URL that is not fetched, or whose server did not give the picture
+    │   │   └── FailedImageDownload, FailedBackgroundDownload    the contract's words for it, by what the URL is for
     │   ├── InvalidFileType          not a picture, or of a format that is not taken
     │   ├── UnreadableImage          a picture whose data is broken
     │   ├── FileTooLarge             more bytes than MAX_INPUT_BYTES
@@ -171,6 +173,24 @@ class NotOffered(CallerError):
 
     code = "not_offered"
     title = "Not offered here"
+
+
+class Unfetchable(CallerError):
+    """A URL is not fetched, or its server did not give the picture."""
+
+    code = "failed_image_download"
+    title = "Failed to download image"
+
+
+class FailedImageDownload(Unfetchable):
+    """The picture could not be fetched."""
+
+
+class FailedBackgroundDownload(Unfetchable):
+    """The background could not be fetched."""
+
+    code = "failed_bg_download"
+    title = "Failed to download background image"
 
 
 class InvalidFileType(CallerError):

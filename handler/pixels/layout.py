@@ -97,5 +97,5 @@ def _cropped(subject: Box, margins: Margins) -> Box:
 
 def _whole(start: float, length: float, space_px: int) -> tuple[int, int]:
     """Bring a stretch to whole pixels within a space: its start and its length, at least 1."""
-    length_px = min(max(1, round(length)), space_px)
+    length_px = max(1, round(length))
     return min(max(0, round(start)), space_px - length_px), length_px

@@ -13,12 +13,14 @@ from starlette.concurrency import run_in_threadpool
 
 from handler.errors import (
     CallerError,
-    InvalidParameter,
+    FailedBackgroundDownload,
+    FailedImageDownload,
     MissingSource,
     MultipleBackgrounds,
     MultipleSources,
     Several,
     Unauthorized,
+    Unfetchable,
     UnreadableImage,
 )
 from handler.job import Done, Failed, Inline, Job, Output
@@ -33,13 +35,18 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from handler.job import Outcome, TriggerName
+    from handler.job import Invocation, Outcome, TriggerName
     from handler.pipeline import Pipeline
+    from handler.settings import Settings
     from handler.web.contract import Contract
     from handler.web.keys import KeyRing
     from handler.web.parameters.read import Wish
 
 SOURCES = tuple(row.name for row in PICTURES)
+
+# A picture that takes longer leaves too little of an HTTP caller's patience for the network.
+MAX_FETCH_S = 10.0
+
 BACKDROPS = tuple(row.name for row in BACKGROUNDS)
 
 
@@ -56,11 +63,12 @@ class CutOut:
         """Cut the request's picture out. Raises a CutoutError of any kind."""
         body = await self._admitted(request)
         fields = {**self._contract.defaults(request), **body.fields}
-        asked = Asked(body, Fields(fields, self._contract.table), self._pipeline.settings.default_size)
+        settings = self._pipeline.settings
+        asked = Asked(body, Fields(fields, self._contract.table), settings.default_size)
         trigger, invocation = trigger_of(request), invocation_of(request)
 
         def cut_out() -> Outcome:
-            return self._pipeline.run(asked.job(trigger), invocation)
+            return self._pipeline.run(asked.job(trigger, settings, invocation), invocation)
 
         match outcome := await run_in_threadpool(cut_out):
             case Done(files=(file,)):
@@ -110,12 +118,14 @@ class Asked:
         if faults:
             raise faults[0] if len(faults) == 1 else Several(faults)
 
-    def job(self, trigger: TriggerName) -> Job:
+    def job(self, trigger: TriggerName, settings: Settings, invocation: Invocation) -> Job:
         """Make the job, for which pictures are fetched that are elsewhere."""
-        data = self._data if self._data is not None else _fetch(IMAGE_URL.name, self._url)
+        data = self._data
+        if data is None:
+            data = _fetched(IMAGE_URL.name, self._url, settings, invocation)
         backdrop = self._body.files.get(BG_IMAGE_FILE.name)
         if self._backdrop_url:
-            backdrop = _fetch(BG_IMAGE_URL.name, self._backdrop_url)
+            backdrop = _fetched(BG_IMAGE_URL.name, self._backdrop_url, settings, invocation)
         rendering = self.wish.rendering
         if backdrop is not None:
             rendering = dataclasses.replace(rendering, background=Inline(backdrop))
@@ -137,7 +147,13 @@ def _about_the_picture(body: Body) -> list[CallerError]:
             return [MultipleSources(f"Give one of {', '.join(SOURCES)}, once.")]
 
 
-def _fetch(name: str, url: str) -> bytes:  # noqa: ARG001 - what fetches takes the URL
-    """Get the picture that a parameter names by its URL."""
-    instead = name.replace("_url", "_file")
-    raise InvalidParameter(name, f"Pictures are not fetched from URLs here: send {instead} instead.")
+def _fetched(name: str, url: str, settings: Settings, invocation: Invocation) -> bytes:
+    """Get the picture that a parameter names by its URL. Raises FileTooLarge or what the contract has for the rest."""
+    from handler.web.fetch import fetch  # noqa: PLC0415 - with ssl 30 ms that a request with a file need not pay
+
+    timeout_s = min(MAX_FETCH_S, invocation.remaining_ms() / 1e3)
+    try:
+        return fetch(url, max_bytes=settings.max_input_bytes, timeout_s=timeout_s, allow=settings.url_fetch_allow)
+    except Unfetchable as error:
+        named = FailedImageDownload if name == IMAGE_URL.name else FailedBackgroundDownload
+        raise named(f"{name}: {error}") from error

@@ -47,6 +47,8 @@ CALLERS_ERRORS: tuple[type[errors.CallerError], ...] = (
     errors.MissingSource,
     errors.MultipleSources,
     errors.MultipleBackgrounds,
+    errors.FailedImageDownload,
+    errors.FailedBackgroundDownload,
     errors.InvalidFileType,
     errors.UnreadableImage,
     errors.FileTooLarge,

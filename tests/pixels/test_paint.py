@@ -117,6 +117,15 @@ def test_a_background_covers_the_canvas_and_is_centred(size: tuple[int, int], ca
     assert np.abs(np.array(colours) - expected).max() <= 3
 
 
+def test_what_does_not_fit_of_a_background_is_cut_off_and_not_squeezed() -> None:
+    wide = np.zeros((50, 200, 3), np.uint8)
+    wide[:, :50] = 255
+    wide[:, 150:] = 255
+    assert cover(picture(Image.fromarray(wide)), 100, 50).max() == 0
+    assert cover(picture(Image.fromarray(wide.swapaxes(0, 1))), 100, 200)[10:-10].max() == 0
+    assert cover(picture(Image.fromarray(wide)), 120, 50)[:, [0, -1]].min() == 255
+
+
 def test_a_background_of_the_canvas_size_is_taken_as_it_is() -> None:
     own = picture(quarters(WIDTH, HEIGHT))
     assert cover(own, WIDTH, HEIGHT) is own.rgb

@@ -131,10 +131,11 @@ def test_a_key_in_the_form_opens(awaken: Awaken, brightness: Path, picture: byte
     assert document(guarded, {"api_key": "first-secret", "image_file_b64": b64(picture)}).status == 200
 
 
-def test_a_url_is_refused_by_its_name(function: Function, picture: bytes) -> None:
-    asked = document(function, {"image_url": "http://169.254.169.254/latest/meta-data"})
-    assert (asked.status, asked.error["code"]) == (400, "invalid_image_url")
-    assert "image_file" in asked.error["detail"]
+@pytest.mark.parametrize("url", ["http://169.254.169.254/latest/meta-data", "http://127.0.0.1:1/a.png"])
+def test_a_url_that_is_not_fetched_is_a_failed_download(function: Function, url: str) -> None:
+    asked = document(function, {"image_url": url})
+    assert (asked.status, asked.error["code"]) == (400, "failed_image_download")
+    assert asked.error["detail"].startswith("image_url: ")
 
 
 def test_a_picture_as_a_text_field_is_told_what_to_do(function: Function) -> None:

@@ -20,14 +20,17 @@ from PIL import Image
 
 from local import events
 from tests.clients import REMOVEBG, Answered
+from tests.hostile import Answer, hostile
 from tests.pictures import quarters, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from tests.clients import Function
+    from tests.conftest import Awaken
 
 Kind = Literal["multipart", "urlencoded", "json"]
 KINDS: tuple[Kind, ...] = ("multipart", "urlencoded", "json")
@@ -309,6 +312,36 @@ def test_everything_at_once(function: Function) -> None:
     assert result.rgb[2, 2].tolist() == pytest.approx([220, 20, 20], abs=20)
     beside = send(function, "multipart", {**EVERYTHING, "add_shadow": "false"}, backdrop=BEACH)
     assert result.rgb[34, right : right + 2].sum() < seen(beside).rgb[34, right : right + 2].sum()
+
+
+def test_pictures_are_fetched_from_urls(awaken: Awaken, brightness: Path) -> None:
+    """The same bytes as with files, in every content type."""
+    with hostile(Answer(200, PHOTOGRAPH)) as photographs, hostile(Answer(200, BEACH)) as beaches:
+        hosts = [server.url.removeprefix("http://") for server in (photographs, beaches)]
+        function = awaken(MODEL_DIR=str(brightness), URL_FETCH_ALLOW=",".join(hosts))
+        urls = {"image_url": f"{photographs.url}/a.png", "bg_image_url": f"{beaches.url}/b.png", "format": "png"}
+        typed = {"content-type": "application/json"}, {"content-type": "application/x-www-form-urlencoded"}
+        form, multipart = events.form(urls, {})
+        answers = {
+            function.ask("POST", body=json.dumps(urls).encode(), headers=typed[0]).body,
+            function.ask("POST", body=urlencode(urls).encode(), headers=typed[1]).body,
+            function.ask("POST", body=form, headers=multipart).body,
+            function.ask("POST", query=urlencode(urls, safe=":/")).body,
+        }
+        expected = send(function, "multipart", {"format": "png"}, backdrop=BEACH)
+    assert answers == {expected.body}
+    assert expected.picture.getpixel((0, 0)) == (220, 20, 20)
+
+
+def test_a_download_that_fails_names_what_it_was_for(awaken: Awaken, brightness: Path) -> None:
+    with hostile(Answer(404, b"secret page")) as server:
+        function = awaken(MODEL_DIR=str(brightness), URL_FETCH_ALLOW=server.url.removeprefix("http://"))
+        for name, code in (("image_url", "failed_image_download"), ("bg_image_url", "failed_bg_download")):
+            source = {} if name == "image_url" else {"image_file": ("a", PHOTOGRAPH)}
+            body, headers = events.form({name: f"{server.url}/x"}, source)
+            asked = function.ask("POST", body=body, headers=headers)
+            assert (asked.status, asked.error["code"]) == (400, code)
+            assert b"secret page" not in asked.body
 
 
 def test_only_the_region_of_interest_holds_foreground(function: Function) -> None:

@@ -321,10 +321,10 @@ def test_a_background_that_cannot_be_read_is_refused(
     assert "background" in asked.error["detail"]
 
 
-def test_a_background_url_is_refused_by_its_name(function: Function, picture: bytes) -> None:
-    asked = function.cut_out(picture, bg_image_url="https://example.com/beach.jpg")
-    assert (asked.status, asked.error["code"]) == (400, "invalid_bg_image_url")
-    assert "bg_image_file" in asked.error["detail"]
+def test_a_background_url_that_is_not_fetched_is_a_failed_download(function: Function, picture: bytes) -> None:
+    asked = function.cut_out(picture, bg_image_url="http://169.254.169.254/latest/meta-data")
+    assert (asked.status, asked.error["code"]) == (400, "failed_bg_download")
+    assert asked.error["detail"].startswith("bg_image_url: ")
 
 
 @given(
