@@ -142,7 +142,7 @@ class Job:
     trigger: TriggerName
     picture: Inline | S3Object
     outputs: tuple[Output, ...] = (Output(),)
-    region: Region | None = None  # all that the network is shown, and where a subject may be; None: the whole picture
+    region: Region | None = None  # where a subject may be; None: everywhere
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,12 @@ class Box:
     top_px: int
     width_px: int
     height_px: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index an array with."""
+        bottom_px, right_px = self.top_px + self.height_px, self.left_px + self.width_px
+        return slice(self.top_px, bottom_px), slice(self.left_px, right_px)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from handler.pixels.archive import MEDIA_TYPE as ZIP
 from handler.pixels.archive import pack
 from handler.pixels.codec import MEDIA_TYPES, Header, Limits, Picture, decode, encode, read_header
 from handler.pixels.cut import Subject, cut
-from handler.pixels.layout import region_box
+from handler.pixels.layout import region_box, with_surroundings
 from handler.pixels.paint import paint
 from handler.pixels.place import place
 from handler.storage.objects import Provenance, Storage
@@ -156,13 +156,17 @@ class _Passage:
         return matte
 
     def _matte(self, picture: Picture) -> NDArray[np.float32]:
-        """Estimate the (H, W) matte from what the job wants looked at; all else is background."""
+        """Estimate the (H, W) matte. Where the job has a region, the network sees it and some of what is around it."""
         if self._job.region is None:
             return self._pipeline.model.predict(picture.seen)
-        box = region_box(self._job.region, picture.width_px, picture.height_px)
-        rows, columns = slice(box.top_px, box.top_px + box.height_px), slice(box.left_px, box.left_px + box.width_px)
+        size = (picture.width_px, picture.height_px)
+        region = region_box(self._job.region, *size)
+        shown = with_surroundings(region, *size)
         matte = np.zeros((picture.height_px, picture.width_px), np.float32)
-        matte[rows, columns] = self._pipeline.model.predict(picture.seen[rows, columns])
+        matte[shown.slices] = self._pipeline.model.predict(picture.seen[shown.slices])
+        inside = matte[region.slices].copy()
+        matte[...] = 0
+        matte[region.slices] = inside
         return matte
 
     def _limits(self) -> Limits:

@@ -16,6 +16,10 @@ from handler.job import Box
 if TYPE_CHECKING:
     from handler.job import Margins, Region, Rendering
 
+# What the network sees around a region: a subject that the region cuts through is recognised by more than its stump,
+# and one beside it stays small.
+SURROUNDINGS = 0.25
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -54,6 +58,15 @@ def region_box(region: Region, width_px: int, height_px: int) -> Box:
     across = _whole(left, right - left, width_px)
     down = _whole(top, bottom - top, height_px)
     return Box(across[0], down[0], across[1], down[1])
+
+
+def with_surroundings(box: Box, width_px: int, height_px: int) -> Box:
+    """Widen a box by a share of itself to each side, as far as the picture goes."""
+    across_px, down_px = round(box.width_px * SURROUNDINGS), round(box.height_px * SURROUNDINGS)
+    left_px, top_px = max(0, box.left_px - across_px), max(0, box.top_px - down_px)
+    right_px = min(width_px, box.left_px + box.width_px + across_px)
+    bottom_px = min(height_px, box.top_px + box.height_px + down_px)
+    return Box(left_px, top_px, right_px - left_px, bottom_px - top_px)
 
 
 def arrange(

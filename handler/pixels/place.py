@@ -35,8 +35,8 @@ def place(subject: Subject, rendering: Rendering, most_megapixels: float | None 
     size = (layout.target.width_px, layout.target.height_px)
     if layout.fills_the_canvas and size == (subject.width_px, subject.height_px):
         return subject
-    rgb = None if subject.rgb is None else _part(subject.rgb, layout.source)
-    alpha = _part(subject.alpha, layout.source)
+    rgb = None if subject.rgb is None else subject.rgb[layout.source.slices]
+    alpha = subject.alpha[layout.source.slices]
     is_resampled = size != (layout.source.width_px, layout.source.height_px)
     if is_resampled:
         rgb, alpha = _resampled(rgb, alpha, size)
@@ -72,11 +72,6 @@ def _hard(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return hard
 
 
-def _part(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """Give a view of what lies in a box."""
-    return pixels[box.top_px : box.top_px + box.height_px, box.left_px : box.left_px + box.width_px]
-
-
 def _resampled(
     rgb: NDArray[np.uint8] | None, alpha: NDArray[np.uint8], size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8]]:
@@ -90,5 +85,5 @@ def _resampled(
 
 def _on_canvas(pixels: NDArray[np.uint8], layout: Layout) -> NDArray[np.uint8]:
     canvas = np.zeros((layout.height_px, layout.width_px, *pixels.shape[2:]), np.uint8)
-    _part(canvas, layout.target)[...] = pixels
+    canvas[layout.target.slices] = pixels
     return canvas

@@ -37,7 +37,7 @@ def cast(alpha: NDArray[np.uint8], box: Box, shadow: Shadow) -> NDArray[np.uint8
         small.paste(Image.fromarray(alpha).reduce(step), (0, round(longer_px * DROP_DOWN / step)))
     else:
         bottom_px = box.top_px + box.height_px
-        part = Image.fromarray(alpha[box.top_px : bottom_px, box.left_px : box.left_px + box.width_px])
+        part = Image.fromarray(alpha[box.slices])
         flat_px = max(1, round(box.height_px * GROUND_HEIGHT / step))
         flat = part.resize((max(1, round(box.width_px / step)), flat_px), Image.Resampling.BOX)
         small.paste(flat, (round(box.left_px / step), round(bottom_px / step - flat_px / 2)))

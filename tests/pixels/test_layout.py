@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handler.errors import RoiExceedsBounds, RoiRegionEmpty
 from handler.job import ZERO, Box, Length, Margins, Position, Region, Rendering
-from handler.pixels.layout import arrange, bounded_size, region_box
+from handler.pixels.layout import arrange, bounded_size, region_box, with_surroundings
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
@@ -175,6 +175,19 @@ def test_a_bounded_size_keeps_the_aspect_ratio(size: tuple[int, int], max_megapi
 )
 def test_a_region_is_a_box_of_the_picture(region: Region, box: Box) -> None:
     assert region_box(region, 100, 60) == box
+
+
+@pytest.mark.parametrize(
+    ("box", "wider"),
+    [
+        (Box(40, 20, 20, 12), Box(35, 17, 30, 18)),
+        (Box(0, 0, 100, 60), Box(0, 0, 100, 60)),
+        (Box(90, 0, 10, 60), Box(88, 0, 12, 60)),
+        (Box(7, 7, 1, 1), Box(7, 7, 1, 1)),
+    ],
+)
+def test_what_is_around_a_region_ends_with_the_picture(box: Box, wider: Box) -> None:
+    assert with_surroundings(box, 100, 60) == wider
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,8 @@ def test_a_key_in_the_form_opens(awaken: Awaken, brightness: Path, picture: byte
     for key, status in (("first-secret", 200), ("wrong", 403), ("", 403)):
         assert multipart(guarded, {"api_key": key}, {"image_file": ("a", picture)}).status == status
     assert document(guarded, {"api_key": "first-secret", "image_file_b64": b64(picture)}).status == 200
+    body, headers = events.form({"api_key": "first-secret"}, {"image_file": ("a", picture)})
+    assert guarded.ask("POST", body=body, headers={**headers, "x-api-key": "wrong"}).status == 403
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/latest/meta-data", "http://127.0.0.1:1/a.png"])

@@ -355,6 +355,18 @@ def test_only_the_region_of_interest_holds_foreground(function: Function) -> Non
     assert half[20:28, 10:18].min() >= 250
 
 
+def test_a_small_region_is_looked_at_from_near(function: Function) -> None:
+    """A dot of 8 px in 1024×1024 is half a pixel of a network's 64×64; of its own surroundings it is a large part."""
+    pixels = np.zeros((1024, 1024, 3), np.uint8)
+    pixels[600:608, 300:308] = 255
+    picture = save(Image.fromarray(pixels))
+    far = seen(send(function, "json", {"format": "png"}, picture=picture)).alpha[602:606, 302:306]
+    near = seen(send(function, "json", {"format": "png", "roi": "284 584 324 624"}, picture=picture)).alpha
+    assert far.max() < 100
+    assert near[602:606, 302:306].min() > 240
+    assert near.sum() == near[584:624, 284:324].sum()
+
+
 @pytest.mark.parametrize(
     ("roi", "code"),
     [

@@ -358,7 +358,7 @@ def test_a_pattern_in_the_schema_says_what_the_reader_takes(data: st.DataObject)
 def test_every_choice_lists_its_words_in_its_schema() -> None:
     for row in TEXTS:
         if isinstance(row.kind, Choice):
-            assert row.kind.schema["enum"] == list(row.examples)
+            assert [word for word in row.kind.schema["enum"] if isinstance(word, str)] == list(row.examples)
 
 
 def test_an_unknown_parameter_is_left_aside(function: Function, picture: bytes) -> None:

@@ -64,7 +64,7 @@ class Choice(Generic[T]):
     @property
     def schema(self) -> Schema:
         """The JSON schema of the values."""
-        return {"type": "string", "enum": list(self.values)}
+        return {"enum": [*self.values, *(int(name) for name in self.values if name.isdigit())]}
 
     def read(self, text: str) -> T:
         """Read a value. Raises ValueError."""
