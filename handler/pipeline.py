@@ -162,11 +162,10 @@ class _Passage:
         size = (picture.width_px, picture.height_px)
         region = region_box(self._job.region, *size)
         shown = with_surroundings(region, *size)
+        seen = self._pipeline.model.predict(picture.seen[shown.slices])
+        within = replace(region, left_px=region.left_px - shown.left_px, top_px=region.top_px - shown.top_px)
         matte = np.zeros((picture.height_px, picture.width_px), np.float32)
-        matte[shown.slices] = self._pipeline.model.predict(picture.seen[shown.slices])
-        inside = matte[region.slices].copy()
-        matte[...] = 0
-        matte[region.slices] = inside
+        matte[region.slices] = seen[within.slices]
         return matte
 
     def _limits(self) -> Limits:

@@ -43,11 +43,10 @@ if TYPE_CHECKING:
     from handler.web.parameters.read import Wish
 
 SOURCES = tuple(row.name for row in PICTURES)
+BACKDROPS = tuple(row.name for row in BACKGROUNDS)
 
 # A picture that takes longer leaves too little of an HTTP caller's patience for the network.
 MAX_FETCH_S = 10.0
-
-BACKDROPS = tuple(row.name for row in BACKGROUNDS)
 
 
 class CutOut:

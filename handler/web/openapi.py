@@ -74,7 +74,11 @@ def openapi() -> Document:
             },
             "schemas": {contract.service: _shape(contract.error_example) for contract in CONTRACTS},
             "headers": {
-                name: {"description": HEADER_MEANINGS[name], "schema": {"type": "string"}} for name in EXPOSED_HEADERS
+                name: {
+                    "description": HEADER_MEANINGS[name],
+                    "schema": {"type": "string" if name == "X-Type" else "integer"},
+                }
+                for name in EXPOSED_HEADERS
             },
         },
     }

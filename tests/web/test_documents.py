@@ -73,8 +73,11 @@ def test_every_path_of_the_document_answers(function: Function, document: Any) -
 
 def test_every_header_of_an_answer_is_described(function: Function, document: Any, picture: bytes) -> None:
     described = document["paths"][REMOVEBG]["post"]["responses"]["200"]["headers"]
-    answered = {name for name in function.cut_out(picture).headers if name.startswith("x-")}
+    headers = function.cut_out(picture).headers
+    answered = {name for name in headers if name.startswith("x-")}
     assert {name.lower() for name in described} == answered == {name.lower() for name in EXPOSED_HEADERS}
+    for name, header in document["components"]["headers"].items():
+        assert header["schema"]["type"] == ("integer" if headers[name.lower()].isdigit() else "string")
 
 
 def test_an_error_looks_as_the_document_says(function: Function, document: Any, picture: bytes) -> None:
