@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from local import events
-from tests.clients import REMOVEBG, Answered
+from tests.clients import REMOVEBG, SENDERS, Answered, Sender
 from tests.hostile import Answer, hostile
 from tests.pictures import quarters, save
 
@@ -312,6 +312,18 @@ def test_everything_at_once(function: Function) -> None:
     assert result.rgb[2, 2].tolist() == pytest.approx([220, 20, 20], abs=20)
     beside = send(function, "multipart", {**EVERYTHING, "add_shadow": "false"}, backdrop=BEACH)
     assert result.rgb[34, right : right + 2].sum() < seen(beside).rgb[34, right : right + 2].sum()
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_every_sender_gives_the_same(function: Function, sender: Sender) -> None:
+    body, headers = events.form(EVERYTHING, {"image_file": ("a", PHOTOGRAPH), "bg_image_file": ("b", BEACH)})
+    answer = function.ask("POST", body=body, headers=headers, sender=sender)
+    expected = send(function, "multipart", EVERYTHING, backdrop=BEACH)
+    assert answer.body == expected.body
+    passing = {"x-ratelimit-reset"}  # a minute may end between the two
+    assert {name: value for name, value in answer.headers.items() if name not in passing} == {
+        name: value for name, value in expected.headers.items() if name not in passing
+    }
 
 
 def test_pictures_are_fetched_from_urls(awaken: Awaken, brightness: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from local import events
+from tests.clients import read
 from tests.pictures import opened, sample
 
 if TYPE_CHECKING:
@@ -143,3 +144,9 @@ def test_a_neighbours_other_failures_are_in_its_words_too(function: Function) ->
     assert function.ask("GET", CLIPDROP).status == 405
     assert set(function.ask("GET", CLIPDROP).json) == {"error"}
     assert set(send(function, CLIPDROP, b"no picture").json) == {"error"}
+
+
+def test_a_neighbour_under_a_stages_name_is_the_same(function: Function) -> None:
+    event = events.request("http-api", "POST", f"/prod{SEGMENT}", b"no picture")
+    event["requestContext"]["stage"] = "prod"
+    assert set(read(function(event)).json) == {"detail", "status_code", "type"}
