@@ -8,7 +8,12 @@
     │   ├── RouteNotFound            404: there is nothing at the request's path
     │   ├── MethodNotAllowed         405: the path does not take the request's method
     │   ├── InvalidParameter         a request's parameter makes no sense: code "invalid_<name>"
-    │   ├── MissingSource, MultipleSources    the contract's words for no picture, and for two
+    │   ├── MissingSource, MultipleSources, MultipleBackgrounds    the contract's words for no picture, and for two
+    │   ├── Several                  more than one parameter is wrong: each has its entry in the document
+    │   ├── RoiExceedsBounds, RoiRegionEmpty    the region of interest is not of this picture, or has no pixel
+    │   ├── NotOffered               an endpoint of the contract that exists here to say no
+    │   ├── Unfetchable              a URL that is not fetched, or whose server did not give the picture
+    │   │   └── FailedImageDownload, FailedBackgroundDownload    the contract's words for it, by what the URL is for
     │   ├── InvalidFileType          not a picture, or of a format that is not taken
     │   ├── UnreadableImage          a picture whose data is broken
     │   ├── FileTooLarge             more bytes than MAX_INPUT_BYTES
@@ -36,7 +41,10 @@ them.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class CutoutError(Exception):
@@ -84,6 +92,7 @@ class Unauthorized(CallerError):
 
     def __init__(self, sentence: str, *, missing: bool = False) -> None:
         super().__init__(sentence)
+        self.is_missing = missing
         if missing:
             self.title = "Missing API Key"
 
@@ -128,6 +137,61 @@ class MultipleSources(CallerError):
 
     code = "multiple_sources"
     title = "Multiple image sources given"
+
+
+class MultipleBackgrounds(CallerError):
+    """The request names more than one background."""
+
+    code = "multiple_bg_sources"
+    title = "Multiple background sources given"
+
+
+class Several(CallerError):
+    """More than one thing is wrong with a request."""
+
+    def __init__(self, errors: Sequence[CallerError]) -> None:
+        super().__init__(" ".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+        self.code, self.title = errors[0].code, errors[0].title
+
+
+class RoiExceedsBounds(CallerError):
+    """The region of interest reaches beyond the picture."""
+
+    code = "roi_exceeds_bounds"
+    title = "ROI exceeds image bounds"
+
+
+class RoiRegionEmpty(CallerError):
+    """The region of interest holds no pixel."""
+
+    code = "roi_region_empty"
+    title = "ROI region is empty"
+
+
+class NotOffered(CallerError):
+    """The contract has it, and this service has nothing behind it."""
+
+    code = "not_offered"
+    title = "Not offered here"
+
+
+class Unfetchable(CallerError):
+    """A URL is not fetched, or its server did not give the picture."""
+
+    code = "failed_image_download"
+    title = "Failed to download image"
+
+
+class FailedImageDownload(Unfetchable):
+    """The picture could not be fetched."""
+
+
+class FailedBackgroundDownload(Unfetchable):
+    """The background could not be fetched."""
+
+    code = "failed_bg_download"
+    title = "Failed to download background image"
 
 
 class InvalidFileType(CallerError):
@@ -291,4 +355,5 @@ def printable(text: str) -> str:
 
 def error_document(error: CutoutError) -> dict[str, list[dict[str, str]]]:
     """Give the body that remove.bg's clients expect of a failure."""
-    return {"errors": [{"title": error.title, "code": error.code, "detail": str(error)}]}
+    errors = error.errors if isinstance(error, Several) else (error,)
+    return {"errors": [{"title": one.title, "code": one.code, "detail": str(one)} for one in errors]}

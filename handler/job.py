@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from handler.errors import CutoutError, Skip
 
 FileFormat = Literal["png", "jpg", "webp"]
-Format = Literal["auto", "png", "jpg", "webp"]
+ResultFormat = Literal["png", "jpg", "webp", "zip"]  # zip: color.jpg and alpha.png
+Format = Literal["auto", "png", "jpg", "webp", "zip"]
 Channels = Literal["rgba", "alpha"]
 Rgba = tuple[int, int, int, int]
 TriggerName = Literal["rest", "http-api", "function-url", "alb", "http", "s3", "warmup"]  # "http": a plain web server
@@ -57,13 +58,73 @@ class S3Destination:
 
 
 @dataclass(frozen=True)
-class Rendering:
-    """How a file is to look."""
+class Length:
+    """A distance in pixels, or in percent of what it is measured on."""
 
+    value: float
+    unit: Literal["px", "%"] = "px"
+
+    def of(self, whole_px: int) -> float:
+        """Give it in pixels."""
+        return self.value if self.unit == "px" else self.value * whole_px / 100
+
+
+ZERO = Length(0)
+
+
+@dataclass(frozen=True)
+class Region:
+    """The rectangle from (left, top) to (right, bottom) of an upright picture, in its own pixels or in percent."""
+
+    left: Length
+    top: Length
+    right: Length
+    bottom: Length
+
+
+@dataclass(frozen=True)
+class Margins:
+    """What is added around a subject, in the picture's pixels or in percent of the subject's own height or width."""
+
+    top: Length = ZERO
+    right: Length = ZERO
+    bottom: Length = ZERO
+    left: Length = ZERO
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a subject lies in the space that it leaves free: 0 is left or top, 0.5 the middle, 1 right or bottom."""
+
+    across: float
+    down: float
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """A shadow under the subject: behind it, or on the ground below it."""
+
+    kind: Literal["drop", "ground"] = "drop"
+    opacity: float = 0.5  # of its darkest part, 0 to 1
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How a file is to look. The fields stand in the order in which they take effect.
+
+    Hard edges → crop → scale and position on the canvas → the canvas's size → shadow → background → format. So a
+    cropped file of a small size has all the detail that the picture has, and a shadow ends where the canvas does.
+    """
+
+    soft_edges: bool = True  # False: each pixel is the subject's or is not
+    crop: Margins | None = None  # cut off what is empty around the subject, then add these; None: the whole picture
+    scale: float | None = None  # share of the canvas that the subject is to fill, 0 to 1; None: its own size
+    position: Position | None = None  # None: where it was
+    max_megapixels: float | None = None  # the canvas is scaled down to this; None: the picture's own size
+    shadow: Shadow | None = None
+    background: Rgba | Inline | None = None  # a picture is scaled to cover the canvas, and centred
+    channels: Channels = "rgba"  # alpha: the matte alone, in grey, without shadow and background
     format: Format = "auto"  # auto: PNG if any pixel of it is transparent, else JPEG
-    channels: Channels = "rgba"  # alpha: the matte alone, in grey
-    background: Rgba | None = None
-    max_megapixels: float | None = None  # scaled down to this; None: the picture's own size
 
 
 @dataclass(frozen=True)
@@ -81,6 +142,7 @@ class Job:
     trigger: TriggerName
     picture: Inline | S3Object
     outputs: tuple[Output, ...] = (Output(),)
+    region: Region | None = None  # where a subject may be; None: everywhere
 
 
 @dataclass(frozen=True)
@@ -92,13 +154,19 @@ class Box:
     width_px: int
     height_px: int
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index an array with."""
+        bottom_px, right_px = self.top_px + self.height_px, self.left_px + self.width_px
+        return slice(self.top_px, bottom_px), slice(self.left_px, right_px)
+
 
 @dataclass(frozen=True)
 class File:
     """A finished picture, encoded."""
 
     data: bytes = field(repr=False)
-    file_format: FileFormat
+    file_format: ResultFormat
     width_px: int
     height_px: int
     foreground: Box

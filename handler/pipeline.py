@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import threading
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from handler import deadline, telemetry
-from handler.errors import ConfigurationError, CutoutError, Skip, Unforeseen
+from handler.errors import CallerError, ConfigurationError, CutoutError, Skip, Unforeseen
 from handler.job import Done, Facts, Failed, File, Inline, Invocation, Job, Outcome, Output, Report, Skipped
 from handler.model.door import Model
+from handler.pixels.archive import MEDIA_TYPE as ZIP
+from handler.pixels.archive import pack
 from handler.pixels.cut import Subject, cut
 from handler.pixels.decode import decode
 from handler.pixels.encode import MEDIA_TYPES, encode
 from handler.pixels.header import read_header
+from handler.pixels.layout import region_box, with_surroundings
 from handler.pixels.limits import Limits, memory_is_ours
-from handler.pixels.paint import paint, place
+from handler.pixels.paint import paint
+from handler.pixels.place import place
 from handler.storage.objects import Provenance, Storage
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
+    from handler.pixels.header import Header
     from handler.pixels.picture import Picture
     from handler.settings import Settings
 
@@ -113,9 +122,10 @@ class _Passage:
             return self._pipeline.storage.fetch(picture, self._pipeline.settings.max_input_bytes)
 
     def _decode(self, data: bytes) -> Picture:
-        settings = self._pipeline.settings
         with self._watch.stage("decode"):
-            header = read_header(data, Limits.of(settings, self._pipeline.model.peak_bytes()))
+            header = read_header(data, self._limits())
+            for output in self._job.outputs:  # before the network's seconds are spent on what cannot be finished
+                self._backdrop(output, header.width_px * header.height_px)
             self._facts = replace(
                 self._facts, input_bytes=len(data), input_width_px=header.width_px, input_height_px=header.height_px
             )
@@ -128,8 +138,14 @@ class _Passage:
         return picture
 
     def _largest_megapixels(self) -> float | None:
-        """Give the size at which one look of the network serves every output; None: the picture's own."""
-        sizes = [output.rendering.max_megapixels for output in self._job.outputs]
+        """Give the size at which one look of the network serves every output; None: the picture's own.
+
+        What is cut out of a part of the picture, or scales a part up, is made from all the detail that there is.
+        """
+        renderings = [output.rendering for output in self._job.outputs]
+        if self._job.region is not None or any(one.crop is not None or one.scale is not None for one in renderings):
+            return None
+        sizes = [one.max_megapixels for one in renderings]
         return None if None in sizes else max(size for size in sizes if size is not None)
 
     def _predict(self, picture: Picture) -> NDArray[np.float32]:
@@ -138,27 +154,73 @@ class _Passage:
         with self._watch.stage("predict"):
             try:
                 with memory_is_ours("the network looks at the picture"):
-                    matte = model.predict(picture.seen)
+                    matte = self._matte(picture)
             finally:
                 if model.loaded:
                     self._facts = replace(self._facts, model=model.name)
                     self._model_load_ms = None if was_loaded else model.load_ms
         return matte
 
+    def _matte(self, picture: Picture) -> NDArray[np.float32]:
+        """Estimate the (H, W) matte. Where the job has a region, the network sees it and some of what is around it."""
+        if self._job.region is None:
+            return self._pipeline.model.predict(picture.seen)
+        size = (picture.width_px, picture.height_px)
+        region = region_box(self._job.region, *size)
+        shown = with_surroundings(region, *size)
+        seen = self._pipeline.model.predict(picture.seen[shown.slices])
+        within = replace(region, left_px=region.left_px - shown.left_px, top_px=region.top_px - shown.top_px)
+        matte = np.zeros((picture.height_px, picture.width_px), np.float32)
+        matte[region.slices] = seen[within.slices]
+        return matte
+
+    def _limits(self) -> Limits:
+        return Limits.of(self._pipeline.settings, self._pipeline.model.peak_bytes())
+
+    def _backdrop(self, output: Output, subject_px: int) -> Header | None:
+        """Recognise the picture that an output wants as its background, if it wants one."""
+        background = output.rendering.background
+        if not isinstance(background, Inline):
+            return None
+        with _about_the_background():
+            return read_header(background.data, self._limits().beside(subject_px))
+
+    def _decoded(self, backdrop: Header | None) -> Picture | None:
+        if backdrop is None:
+            return None
+        with _about_the_background():
+            return decode(backdrop)
+
     def _make(self, subject: Subject, output: Output, provenance: Provenance) -> File:
         with self._watch.stage("paint"):
-            painting = paint(place(subject, output.rendering), output.rendering)
+            subject_px = subject.width_px * subject.height_px
+            with memory_is_ours("the subject is put in its place"):
+                placed = place(subject, output.rendering, max(self._limits().canvas_px(), subject_px) / 1e6)
+            painting = paint(placed, output.rendering, self._decoded(self._backdrop(output, subject_px)))
+            del placed
         with self._watch.stage("encode"):
-            data = encode(painting.pixels, painting.file_format)
+            if painting.file_format == "zip":
+                data, media_type = pack(painting.pixels), ZIP
+            else:
+                data, media_type = encode(painting.pixels, painting.file_format), MEDIA_TYPES[painting.file_format]
         self._pipeline.proven = True  # whatever becomes of the delivery
         height_px, width_px = painting.pixels.shape[:2]
         file = File(data, painting.file_format, width_px, height_px, painting.foreground, output.destination)
         if output.destination is not None:
             with self._watch.stage("deliver"):
-                media_type, model = MEDIA_TYPES[file.file_format], self._pipeline.model.name
+                model = self._pipeline.model.name
                 self._pipeline.storage.deliver(output.destination, data, media_type, provenance, model)
             self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
         return file
+
+
+@contextmanager
+def _about_the_background() -> Iterator[None]:
+    """Say of which of two pictures an error speaks."""
+    try:
+        yield
+    except CallerError as error:
+        raise type(error)(f"The background picture: {error}") from error
 
 
 def _let_go(error: BaseException) -> None:

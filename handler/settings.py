@@ -70,6 +70,7 @@ class Settings:
     api_key_hashes: frozenset[str] | None = None  # API_KEYS; None: not set. Only the keys' SHA-256 is kept.
     api_keys_secret_arn: str | None = None  # a Secrets Manager secret that holds such hashes
     allowed_origins: tuple[str, ...] = ()  # of pages that may call, where no gateway answers for CORS
+    url_fetch_allow: frozenset[str] = frozenset()  # host:port pairs fetched from though they are not public: laptops
     warmup_hold_ms: int = 75  # how long a fanned-out ping keeps its environment busy; lambda-warmer's default
     threads: int = 1
     # What Lambda itself sets
@@ -130,6 +131,7 @@ class Settings:
             api_key_hashes=_api_key_hashes(env),
             api_keys_secret_arn=env.get("API_KEYS_SECRET_ARN"),
             allowed_origins=_list(env, "ALLOWED_ORIGINS"),
+            url_fetch_allow=frozenset(_list(env, "URL_FETCH_ALLOW")),
             warmup_hold_ms=_read(
                 env, "WARMUP_HOLD_MS", _from_zero, cls.warmup_hold_ms, "a whole number of milliseconds from 0"
             ),

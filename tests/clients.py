@@ -73,11 +73,18 @@ class Answered:
         return json.loads(self.body)
 
     @property
+    def errors(self) -> list[dict[str, str]]:
+        errors = self.json["errors"]
+        assert errors
+        for error in errors:
+            assert set(error) == {"title", "code", "detail"}
+            assert all(error.values())
+        return list(errors)
+
+    @property
     def error(self) -> dict[str, str]:
-        (error,) = self.json["errors"]
-        assert set(error) == {"title", "code", "detail"}
-        assert all(error.values())
-        return dict(error)
+        (error,) = self.errors
+        return error
 
     @property
     def picture(self) -> Image.Image:

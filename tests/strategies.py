@@ -10,10 +10,10 @@ from urllib.parse import quote, quote_plus
 
 from hypothesis import strategies as st
 
-from handler.web.parameters import NAMES
 from local import events
 from tests.clients import REMOVEBG, SENDERS
 from tests.pictures import FORMATS, sample
+from tests.verdict import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

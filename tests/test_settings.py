@@ -76,6 +76,7 @@ SENSE: dict[str, tuple[str, str, Any]] = {
         "allowed_origins",
         ("https://a.example", "https://b.example"),
     ),
+    "URL_FETCH_ALLOW": ("localhost:8001, [::1]:80", "url_fetch_allow", frozenset({"localhost:8001", "[::1]:80"})),
     "OUTPUT_BUCKET_OWNER": ("123456789012", "output_bucket_owner", "123456789012"),
     "WARMUP_HOLD_MS": ("0", "warmup_hold_ms", 0),
     "THREADS": (" 3 ", "threads", 3),

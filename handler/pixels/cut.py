@@ -31,7 +31,8 @@ SUBJECT_ALPHA = 13
 class Subject:
     """What was cut out of a picture."""
 
-    rgb: NDArray[np.uint8] = field(repr=False)  # (H, W, 3): the subject's own colours, the old background taken out
+    # (H, W, 3): the subject's own colours, the old background taken out; None where only the matte is wanted
+    rgb: NDArray[np.uint8] | None = field(repr=False)
     alpha: NDArray[np.uint8] = field(repr=False)  # (H, W), straight
     box: Box  # where it can be seen
 
@@ -55,7 +56,7 @@ def cut(picture: Picture, matte: NDArray[np.float32], *, colours: bool = True) -
     """Cut the subject out by its (H, W) matte in [0, 1].
 
     A picture's own alpha is kept: it multiplies the matte. Without `colours`, where only the matte is wanted, the
-    estimate of the subject's colours is saved and `rgb` is the picture's.
+    estimate of the subject's colours is saved.
 
     Raises UnknownForeground where nothing is left, OutOfMemory.
     """
@@ -67,8 +68,10 @@ def cut(picture: Picture, matte: NDArray[np.float32], *, colours: bool = True) -
                 band = ((band.astype(np.uint16) * picture.alpha[rows] + 127) // 255).astype(np.uint8)
             alpha[rows] = band
         box = subject_box(alpha)
-        whole = not colours or bool(alpha.min() == 255)
-        return Subject(picture.rgb if whole else estimate_foreground(picture.rgb, matte), alpha, box)
+        if not colours:
+            return Subject(None, alpha, box)
+        is_opaque = bool(alpha.min() == 255)
+        return Subject(picture.rgb if is_opaque else estimate_foreground(picture.rgb, matte), alpha, box)
 
 
 def subject_box(alpha: NDArray[np.uint8]) -> Box:

@@ -6,7 +6,7 @@ Enters: a Claim, or the size and mode that the decoder names. Leaves: nothing, o
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handler.errors import ConfigurationError, OutOfMemory, ResolutionTooHigh, UnreadableImage
@@ -48,6 +48,9 @@ BYTES_PER_PX: dict[tuple[str, str], int] = {
     ("HEIF", "RGBA"): 16,
 }
 DEAREST = max(BYTES_PER_PX.values())
+
+# What a pixel of the subject holds while it is painted: itself, in its place on the canvas, and the result.
+BYTES_PER_SUBJECT_PX = 12
 
 # The estimation of colours holds some rows of each of its sizes: `layers/matting`.
 BYTES_PER_COLUMN = 700
@@ -111,6 +114,17 @@ class Limits:
             max_scans=settings.max_input_scans,
             max_parts=settings.max_input_parts,
         )
+
+    def beside(self, subject_px: int) -> Limits:
+        """Give the limits for a second picture, whose memory is what a subject of `subject_px` leaves."""
+        if self.memory is None:
+            return self
+        held_bytes = BYTES_PER_SUBJECT_PX * subject_px
+        return replace(self, memory=replace(self.memory, model_bytes=self.memory.model_bytes + held_bytes))
+
+    def canvas_px(self) -> int:
+        """Say how large a canvas may be that is larger than its picture, by margins around the subject."""
+        return int(self._most_px("PNG", "RGBA", 0, 0))
 
     def check_claim(self, claim: Claim) -> None:
         """Judge what a file says of itself. Raises ResolutionTooHigh or UnreadableImage."""

@@ -13,14 +13,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from handler.errors import CutoutError
+from handler.errors import CutoutError, NotOffered
 from handler.warmup import warm_up
+from handler.web.account import account, rate_limit_headers
+from handler.web.cutout import CutOut
 from handler.web.faults import Faults, cutout_error, http_error
 from handler.web.keys import key_ring
-from handler.web.removebg import EXPOSED_HEADERS, RemoveBg
+from handler.web.neighbours import CONTRACTS
+from handler.web.removebg import EXPOSED_HEADERS
 from handler.web.scope import invocation_of
 
 if TYPE_CHECKING:
@@ -29,7 +32,10 @@ if TYPE_CHECKING:
     from handler.pipeline import Pipeline
 
 ROUTES = {
-    "POST /v1.0/removebg": "cut out a picture: image_file, image_file_b64, or the picture as the body",
+    **{f"POST {contract.path}": contract.summary for contract in CONTRACTS},
+    "GET /v1.0/account": "credits, of which there are always enough",
+    "GET /docs": "what can be asked for, for people",
+    "GET /openapi.json": "the same for programs",
     "GET|POST /warmup": "load the model and prove it: 200, 206 or 500",
     "GET /health": "whether the model is loaded; never loads it",
 }
@@ -53,6 +59,27 @@ def build(pipeline: Pipeline) -> Starlette:
     async def index(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         return JSONResponse({"service": "background removal", "routes": ROUTES})
 
+    async def credits_left(request: Request) -> Response:
+        await run_in_threadpool(keys.check, request.headers)
+        return JSONResponse(account(), headers=rate_limit_headers())
+
+    async def improve(request: Request) -> Response:
+        await run_in_threadpool(keys.check, request.headers)
+        raise NotOffered(
+            "No picture is kept here: there is no improvement program to send it to. Report a bad cut-out to whoever "
+            "runs this service."
+        )
+
+    async def description(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
+        from handler.web.openapi import openapi  # noqa: PLC0415 - one request in many asks for it
+
+        return JSONResponse(openapi())
+
+    async def documentation(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
+        from handler.web.page import HEADERS, page  # noqa: PLC0415 - one request in many asks for it
+
+        return HTMLResponse(page(), headers=HEADERS)
+
     middleware = [Middleware(Faults)]
     if pipeline.settings.allowed_origins:
         # HTTP API and Function URL answer for CORS themselves where they are told to; this is for what does not.
@@ -69,7 +96,11 @@ def build(pipeline: Pipeline) -> Starlette:
             Route("/", index, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
             Route("/warmup", warmup, methods=["GET", "POST"]),
-            Route("/v1.0/removebg", RemoveBg(pipeline, keys).answer, methods=["POST"]),
+            *(Route(one.path, CutOut(one, pipeline, keys).answer, methods=["POST"]) for one in CONTRACTS),
+            Route("/v1.0/account", credits_left, methods=["GET"]),
+            Route("/v1.0/improve", improve, methods=["POST"]),
+            Route("/docs", documentation, methods=["GET"]),
+            Route("/openapi.json", description, methods=["GET"]),
         ],
         exception_handlers={CutoutError: cutout_error, HTTPException: http_error},
         middleware=middleware,

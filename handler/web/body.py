@@ -1,4 +1,4 @@
-"""A request's body to its fields and its picture, whichever of four ways the client chose to send them.
+"""A request's body to its fields and files, whichever of four ways the client chose to send them.
 
 Enters: multipart/form-data, application/x-www-form-urlencoded, application/json, or the picture's bytes themselves
 with the parameters in the query. Leaves: a Body. It must not know what the parameters mean.
@@ -17,14 +17,24 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from handler.errors import CallerError, FileTooLarge, InvalidParameter, MissingSource, MultipleSources, UnreadableImage
+from handler.errors import CallerError, FileTooLarge, InvalidParameter, UnreadableImage
+from handler.web.parameters.table import IMAGE_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from starlette.types import Message, Receive
 
-PICTURE, PICTURE_B64, PICTURE_URL = "image_file", "image_file_b64", "image_url"
+# A body holds a picture and perhaps a background, each of which base64 makes a third larger.
+PICTURES_IN_A_BODY = 2
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a request may say; what a client sends besides is ignored, as the contract's service does."""
+
+    texts: frozenset[str]
+    files: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -33,67 +43,98 @@ class Body:
 
     fields: Mapping[str, str]
     files: Mapping[str, bytes] = field(repr=False)
+    times: Mapping[str, int] = field(default_factory=dict)  # how often each name was given
+    faults: tuple[CallerError, ...] = ()
 
-    def image(self) -> bytes:
-        """Give the one picture. Raises MissingSource, MultipleSources, UnreadableImage or InvalidParameter."""
-        encoded = self.fields.get(PICTURE_B64)
-        raw = self.files.get(PICTURE)
-        if PICTURE_URL in self.fields:
-            raise InvalidParameter(PICTURE_URL, "Pictures are not fetched from URLs here: send image_file instead.")
-        if encoded is not None and raw is not None:
-            raise MultipleSources(f"{PICTURE} and {PICTURE_B64} are both given: send one of them.")
-        if raw is not None:
-            return raw
-        if encoded is None:
-            raise MissingSource(f"Send a picture as {PICTURE} (multipart), as {PICTURE_B64}, or as the request's body.")
-        return _decode_base64(encoded)
+    def count(self, names: Iterable[str]) -> int:
+        """Say how often any of these names was given, readable or not."""
+        return sum(self.times.get(name, 0) for name in names)
 
 
-async def read_body(request: Request, max_bytes: int, names: frozenset[str]) -> Body:
-    """Read and parse a body of up to `max_bytes` of picture; fields of other names than `names` are ignored.
-
-    Raises FileTooLarge or another CallerError.
-    """
+async def read_body(request: Request, max_bytes: int, names: Names) -> Body:
+    """Read and parse a body whose pictures have up to `max_bytes`. Raises FileTooLarge or another CallerError."""
     request = Request(request.scope, _limited(request.receive, max_bytes))
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        body = await _read_multipart(request)
-        fields = {name: value for name, value in body.fields.items() if name in names}
-        return Body(fields, {name: data for name, data in body.files.items() if name in names})
+        return await _read_multipart(request, names)
     data = await request.body()
     if kind == "application/x-www-form-urlencoded":
         try:
-            pairs = dict(parse_qsl(data.decode(), max_num_fields=100))
+            pairs = parse_qsl(data.decode(), max_num_fields=100)
         except ValueError as error:
             raise CallerError("The body is not form-encoded text.") from error
-        fields = {name: value for name, value in pairs.items() if name in names}
-        return Body(fields, {})  # parse_qsl has dropped what is empty
+        return _body(pairs, names)
     if kind == "application/json":
-        return Body(_json_fields(data, names), {})
-    query = {name: value for name, value in request.query_params.items() if value and name in names}
-    return Body(query, {PICTURE: data} if data else {})
+        return _body(_json_pairs(data), names)
+    return _body(
+        [*request.query_params.multi_items(), *([(IMAGE_FILE.name, data)] if data else [])],
+        names,
+    )
 
 
-async def _read_multipart(request: Request) -> Body:
-    fields: dict[str, str] = {}
-    files: dict[str, bytes] = {}
+async def _read_multipart(request: Request, names: Names) -> Body:
+    pairs: list[tuple[str, object]] = []
     # The body as a whole is limited already; a part's own limit would only hit image_file_b64.
     async with request.form(max_files=10, max_fields=100, max_part_size=sys.maxsize) as form:
         for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
+            if not isinstance(value, UploadFile):
+                pairs.append((name, value))
+            elif name in names.files or name in names.texts:
                 content = await value.read()
-                if content or value.filename:
-                    files[name] = content
-            elif value and name == PICTURE:  # sent as a plain field by clients that forget the file name
-                raise CallerError(f"{PICTURE} came as a text field: send it as a file (curl -F {PICTURE}=@photo.jpg).")
-            elif value:
-                fields[name] = value
-    return Body(fields, files)
+                if content or value.filename:  # a browser sends neither for a file that nobody chose
+                    pairs.append((name, content))
+    return _body(pairs, names)
+
+
+def _body(pairs: Iterable[tuple[str, object]], names: Names) -> Body:
+    """Sort what was sent: texts, files, and what should have been the other."""
+    fields: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    times: dict[str, int] = {}
+    faults: list[CallerError] = []
+    for name, value in pairs:
+        if name not in names.texts and name not in names.files:
+            continue
+        text = _text(value)
+        if text == "":
+            continue
+        times[name] = times.get(name, 0) + 1
+        if isinstance(value, bytes) and name in names.files:
+            files[name] = value
+        elif isinstance(value, bytes):
+            faults.append(InvalidParameter(name, f"{name} came as a file; a text is needed."))
+        elif name in names.files:
+            faults.append(
+                InvalidParameter(
+                    name, f"{name} came as a text: send it as a file of a multipart form (curl -F {name}=@photo.jpg)."
+                )
+            )
+        elif text is None:
+            kind = type(value).__name__
+            faults.append(InvalidParameter(name, f"{name} is a {kind}; a text, number or boolean is needed."))
+        else:
+            fields[name] = text
+    return Body(fields, files, times, tuple(faults))
+
+
+def _text(value: object) -> str | None:
+    """Write a value as a form would have it; "" for what is not given, None for what is no single value."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float() if value.is_integer():
+            return str(int(value))
+        case str() | int() | float():
+            return str(value)
+        case None:
+            return ""
+        case _:
+            return None
 
 
 def _limited(receive: Receive, max_bytes: int) -> Receive:
     """Stop reading at the limit: base64 makes a picture a third larger, a form adds some lines."""
-    limit = max_bytes * 4 // 3 + 65_536
+    limit = PICTURES_IN_A_BODY * (max_bytes * 4 // 3) + 65_536
     received = 0
 
     async def limited() -> Message:
@@ -107,30 +148,22 @@ def _limited(receive: Receive, max_bytes: int) -> Receive:
     return limited
 
 
-def _json_fields(data: bytes, names: frozenset[str]) -> dict[str, str]:
+def _json_pairs(data: bytes) -> list[tuple[str, object]]:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise CallerError("The body is not JSON, though its content type says so.") from error
     if not isinstance(document, dict):
         raise CallerError(f"The JSON body is a {type(document).__name__}; an object of parameters is needed.")
-    fields = {}
-    for name in names & document.keys():
-        value = document[name]
-        if isinstance(value, bool):
-            fields[name] = "true" if value else "false"
-        elif isinstance(value, str | int | float):
-            fields[name] = str(value)
-        elif value is not None:
-            raise InvalidParameter(name, f"{name} is a {type(value).__name__}; a text, number or boolean is needed.")
-    return {name: value for name, value in fields.items() if value}
+    return list(document.items())
 
 
-def _decode_base64(text: str) -> bytes:
+def decode_base64(name: str, text: str) -> bytes:
+    """Decode a picture that came as text. Raises UnreadableImage."""
     if text.startswith("data:"):  # a data URL, as a browser's FileReader gives it
         text = text.partition(",")[2]
     compact = "".join(text.replace(" ", "+").split())  # an unescaped + becomes a space in a form
     try:
         return base64.b64decode(compact, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise UnreadableImage(f"{PICTURE_B64} is not base64 ({error}).") from error
+        raise UnreadableImage(f"{name} is not base64 ({error}).") from error

@@ -1,4 +1,4 @@
-"""Failures of a request, as the documents that remove.bg's clients read: `{"errors": [{"title", "code", "detail"}]}`.
+"""Failures of a request, as the documents that the clients of its path read.
 
 Enters: an exception. Leaves: a response that tells the caller what helps and nothing of our insides.
 """
@@ -8,21 +8,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from handler import telemetry
-from handler.errors import CallerError, CutoutError, MethodNotAllowed, RouteNotFound, Unforeseen, error_document
+from handler.errors import CallerError, CutoutError, MethodNotAllowed, RouteNotFound, Unforeseen
 from handler.job import Invocation
+from handler.web.neighbours import contract_at
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-def cutout_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+def cutout_error(request: Request, error: Exception) -> Response:
     """Answer an error of our tree."""
     assert isinstance(error, CutoutError)  # noqa: S101 - for mypy: registered for this class alone
-    return JSONResponse(error_document(error), error.status, error.headers)
+    return _refusal(request.scope, error, error.headers)
 
 
 def http_error(request: Request, error: Exception) -> Response:
@@ -37,7 +41,12 @@ def http_error(request: Request, error: Exception) -> Response:
             refusal = MethodNotAllowed(f"{path} does not take {method}.")
         case _:
             refusal = CallerError(error.detail)
-    return JSONResponse(error_document(refusal), error.status_code, error.headers)
+    return _refusal(request.scope, refusal, error.headers or {})
+
+
+def _refusal(scope: Scope, error: CutoutError, headers: Mapping[str, str]) -> Response:
+    contract = contract_at(scope["path"])
+    return JSONResponse(contract.document(error), contract.status(error), {**contract.headers(), **headers})
 
 
 class Faults:
@@ -54,5 +63,4 @@ class Faults:
             invocation = scope.get("invocation")
             request_id = invocation.request_id if isinstance(invocation, Invocation) else "unknown"
             telemetry.unforeseen(request_id)
-            error = Unforeseen(request_id)
-            await JSONResponse(error_document(error), error.status)(scope, receive, send)
+            await _refusal(scope, Unforeseen(request_id), {})(scope, receive, send)

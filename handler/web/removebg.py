@@ -1,61 +1,64 @@
-"""POST /v1.0/removebg: a request of the remove.bg contract to a Job, and its Outcome to the contract's answer."""
+"""The contract of remove.bg: POST /v1.0/removebg, its headers, its answer as JSON, its error document."""
 
 from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from handler.job import Done, Failed, File, Inline, Job, Output
+from handler.errors import error_document
+from handler.pixels.archive import MEDIA_TYPE as ZIP
 from handler.pixels.encode import MEDIA_TYPES
-from handler.web.body import read_body
-from handler.web.parameters import NAMES, rendering_of
-from handler.web.scope import invocation_of, trigger_of
+from handler.web.account import rate_limit_headers
+from handler.web.contract import Contract
+from handler.web.parameters.table import TABLE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from handler.pipeline import Pipeline
-    from handler.web.keys import KeyRing
+    from handler.job import File
+    from handler.web.parameters.read import Wish
 
+BOX_HEADERS = ("X-Foreground-Top", "X-Foreground-Left", "X-Foreground-Width", "X-Foreground-Height")
 EXPOSED_HEADERS = (
-    *("X-Width", "X-Height", "X-Credits-Charged"),
-    *("X-Foreground-Top", "X-Foreground-Left", "X-Foreground-Width", "X-Foreground-Height"),
+    *("X-Width", "X-Height", "X-Credits-Charged", "X-Type", *BOX_HEADERS),
+    *rate_limit_headers(),
 )
+# Nothing is classified here.
+FOREGROUND_TYPE = "other"
 
 
-class RemoveBg:
-    """The endpoint."""
-
-    def __init__(self, pipeline: Pipeline, keys: KeyRing) -> None:
-        self._pipeline = pipeline
-        self._keys = keys
-
-    async def answer(self, request: Request) -> Response:
-        """Cut the request's picture out. Raises a CutoutError of any kind."""
-        await run_in_threadpool(self._keys.check, request.headers)  # before a byte of the body is read
-        settings = self._pipeline.settings
-        body = await read_body(request, settings.max_input_bytes, NAMES)
-        rendering = rendering_of(body.fields, settings.default_size, body.files)
-        job = Job(trigger_of(request), Inline(body.image()), (Output(rendering),))
-        outcome = await run_in_threadpool(self._pipeline.run, job, invocation_of(request))
-        match outcome:
-            case Done(files=(file,)):
-                return _response(file, as_json="application/json" in request.headers.get("accept", ""))
-            case Failed(error=error):
-                raise error
-            case _:  # only an upload is skipped, and one output gives one file
-                raise AssertionError(outcome)
+def media_type(file: File) -> str:
+    """Give a file's media type."""
+    return ZIP if file.file_format == "zip" else MEDIA_TYPES[file.file_format]
 
 
-def _response(file: File, *, as_json: bool) -> Response:
+def wants_json(accept: str) -> bool:
+    """Whether an Accept header asks for the picture within JSON.
+
+    HTTP libraries that name JSON by themselves name `*/*`, too, and their callers want a picture: axios sends
+    "application/json, text/plain, */*" for whatever is asked.
+    """
+    kinds = [entry.partition(";")[0].strip().lower() for entry in accept.split(",")]
+    if "application/json" not in kinds or "*/*" in kinds:
+        return False
+    return not any(kind.startswith("image/") for kind in kinds[: kinds.index("application/json")])
+
+
+def answer(request: Request, file: File, wish: Wish) -> Response:
+    """Give the picture's bytes, or a document that holds them."""
     box = file.foreground
-    values = (file.width_px, file.height_px, 0, box.top_px, box.left_px, box.width_px, box.height_px)
-    headers = {name: str(value) for name, value in zip(EXPOSED_HEADERS, values, strict=True)}
-    if not as_json:
-        return Response(file.data, media_type=MEDIA_TYPES[file.file_format], headers=headers)
+    sides = (box.top_px, box.left_px, box.width_px, box.height_px)
+    headers = {
+        "X-Width": str(file.width_px),
+        "X-Height": str(file.height_px),
+        "X-Credits-Charged": "0",
+        **({"X-Type": FOREGROUND_TYPE} if wish.names_type else {}),
+        **{name: str(side) for name, side in zip(BOX_HEADERS, sides, strict=True)},
+    }
+    if not wants_json(request.headers.get("accept", "")):
+        return Response(file.data, media_type=media_type(file), headers=headers)
     document = {
         "result_b64": base64.b64encode(file.data).decode("ascii"),
         "foreground_top": box.top_px,
@@ -64,3 +67,25 @@ def _response(file: File, *, as_json: bool) -> Response:
         "foreground_height": box.height_px,
     }
     return JSONResponse({"data": document}, headers=headers)
+
+
+REMOVEBG = Contract(
+    service="remove.bg",
+    path="/v1.0/removebg",
+    summary="Cut the subject out of a picture",
+    table=TABLE,
+    defaults=lambda _: {},
+    answer=answer,
+    status=lambda error: error.status,
+    document=lambda error: dict(error_document(error)),
+    headers=rate_limit_headers,
+    error_example={
+        "errors": [
+            {
+                "title": "Invalid bg_color parameter given",
+                "code": "invalid_bg_color",
+                "detail": "bg_color='notacolour' makes no sense: give 3, 4, 6 or 8 hexadecimal digits, …",
+            }
+        ]
+    },
+)

@@ -10,8 +10,9 @@ import pytest
 from handler.errors import UnknownForeground
 from handler.job import Box, Rendering
 from handler.pixels.cut import SUBJECT_ALPHA, cut
-from handler.pixels.paint import Painting, paint, place
+from handler.pixels.paint import Painting, paint
 from handler.pixels.picture import Picture
+from handler.pixels.place import place
 from tests.pictures import scene
 
 if TYPE_CHECKING:

@@ -34,6 +34,7 @@ LEFT_OUT = {
     "MIN_INSTANCES": "Lambda itself says what an environment is started for",
     "API_KEYS": "whoever may see the function's configuration would see them; API_KEYS_SECRET_ARN instead",
     "ALLOWED_ORIGINS": "the HTTP API and the Function URL answer for CORS",
+    "URL_FETCH_ALLOW": "it opens what the judgement of addresses closes: for laptops and tests",
     "MAX_INPUT_SIDE_PX": "what a picture may cost beside its area: measured, and right for every memory size",
     "MAX_INPUT_SCANS": "likewise",
     "MAX_INPUT_PARTS": "likewise",

@@ -1,0 +1,201 @@
+"""The OpenAPI 3.1 document of every route, made of the table: GET /openapi.json.
+
+Enters: the contracts. Leaves: a document. https://spec.openapis.org/oas/v3.1.1.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from handler.web.account import account
+from handler.web.neighbours import CLIPDROP, CONTRACTS, PHOTOROOM
+from handler.web.parameters.kinds import Boolean
+from handler.web.parameters.table import rows
+from handler.web.removebg import EXPOSED_HEADERS, REMOVEBG
+
+if TYPE_CHECKING:
+    from handler.web.contract import Contract
+    from handler.web.parameters.table import Group, Parameter
+
+Document = dict[str, Any]
+
+IMAGES = ("image/png", "image/jpeg", "image/webp")
+BINARY: Document = {"type": "string", "format": "binary"}
+
+HEADER_MEANINGS = {
+    "X-Width": "Width of the result in pixels",
+    "X-Height": "Height of the result in pixels",
+    "X-Credits-Charged": "Always 0",
+    "X-Type": "Always other; absent with type_level=none",
+    "X-Foreground-Top": "Where the subject begins in the result, in pixels",
+    "X-Foreground-Left": "Where the subject begins in the result, in pixels",
+    "X-Foreground-Width": "Width of the subject in the result, in pixels",
+    "X-Foreground-Height": "Height of the subject in the result, in pixels",
+    "X-RateLimit-Limit": "Always the same: requests are not counted here",
+    "X-RateLimit-Remaining": "Always the same: requests are not counted here",
+    "X-RateLimit-Reset": "The next full minute, in seconds since the epoch",
+}
+REFUSALS = {
+    "400": "Something is wrong with the request: its parameters, its picture, or what the result would be",
+    "403": "The API key is missing or not known",
+}
+FAILURES = {
+    "500": "The model or a setting failed",
+    "502": "A service that this one depends on failed",
+    "503": "There is not enough time or memory left; Retry-After says when to come back",
+}
+
+
+def openapi() -> Document:
+    """Make the document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Background removal",
+            "version": "1.0.0",
+            "description": "Cuts the subject out of pictures, by the contract of remove.bg's API.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "security": [{}, {"key": []}, {"bearer": []}],
+        "paths": {
+            **{contract.path: {"post": _cut_out(contract)} for contract in CONTRACTS},
+            "/v1.0/account": {"get": _account()},
+            "/v1.0/improve": {"post": _improve()},
+            "/health": {"get": _plain("health", "Whether the model is loaded; never loads it", secured=False)},
+            "/warmup": {
+                "get": _warmup("warmUp", "Load the model and prove it"),
+                "post": _warmup("warmUpByPost", "Load the model and prove it"),
+            },
+        },
+        "components": {
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+            "schemas": {contract.service: _shape(contract.error_example) for contract in CONTRACTS},
+            "headers": {
+                name: {
+                    "description": HEADER_MEANINGS[name],
+                    "schema": {"type": "string" if name == "X-Type" else "integer"},
+                }
+                for name in EXPOSED_HEADERS
+            },
+        },
+    }
+
+
+def _cut_out(contract: Contract) -> Document:
+    texts = _object(contract.table, with_files=False)
+    whole = _object(contract.table, with_files=True)
+    content: Document = {"multipart/form-data": {"schema": whole}}
+    if texts["properties"] and contract is REMOVEBG:
+        content |= {
+            "application/json": {"schema": texts},
+            "application/x-www-form-urlencoded": {"schema": texts},
+        }
+    content["application/octet-stream"] = {"schema": BINARY}
+    answers: Document = {"content": {kind: {"schema": BINARY} for kind in IMAGES}}
+    if contract is REMOVEBG:
+        answers["content"] |= {"application/zip": {"schema": BINARY}, "application/json": {"schema": _json_answer()}}
+        answers["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in EXPOSED_HEADERS}
+    if contract is PHOTOROOM:
+        answers["content"]["application/json"] = {"schema": _shape({"base64img": ""})}
+    refusals = {**REFUSALS, **({"401": "The API key is missing"} if contract is CLIPDROP else {}), **FAILURES}
+    return {
+        "operationId": contract.path.strip("/").replace("/", "-").replace(".", "-"),
+        "summary": contract.summary,
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "200": {"description": "The subject, cut out", **answers},
+            **{code: _refusal(contract, words) for code, words in sorted(refusals.items())},
+        },
+    }
+
+
+def _object(table: tuple[Group, ...], *, with_files: bool) -> Document:
+    """Describe a body of parameters."""
+    return {
+        "type": "object",
+        "properties": {row.name: _property(row) for row in rows(table) if with_files or not row.is_file},
+    }
+
+
+def _property(row: Parameter[Any]) -> Document:
+    schema = {**row.kind.schema, "description": row.meaning}
+    if row.default:
+        schema["default"] = row.kind.read(row.default) if isinstance(row.kind, Boolean) else row.default
+    if row.samples:
+        schema["examples"] = list(row.samples)
+    return schema
+
+
+def _json_answer() -> Document:
+    sides = {f"foreground_{side}": {"type": "integer"} for side in ("top", "left", "width", "height")}
+    data = {"type": "object", "properties": {"result_b64": {"type": "string", "contentEncoding": "base64"}, **sides}}
+    data["required"] = ["result_b64", *sides]
+    return {"type": "object", "properties": {"data": data}, "required": ["data"]}
+
+
+def _refusal(contract: Contract, words: str) -> Document:
+    schema = {"$ref": f"#/components/schemas/{contract.service}"}
+    return {"description": words, "content": {"application/json": {"schema": schema}}}
+
+
+def _account() -> Document:
+    return {
+        "operationId": "account",
+        "summary": "Credits, of which there are always enough",
+        "responses": {
+            "200": {
+                "description": "Numbers that let every client go on",
+                "content": {"application/json": {"schema": _shape(account())}},
+            },
+            "403": _refusal(REMOVEBG, REFUSALS["403"]),
+        },
+    }
+
+
+def _improve() -> Document:
+    return {
+        "operationId": "improve",
+        "summary": "Not offered: no picture is kept here",
+        "responses": {
+            "400": _refusal(REMOVEBG, "Always: code not_offered"),
+            "403": _refusal(REMOVEBG, REFUSALS["403"]),
+        },
+    }
+
+
+def _plain(operation: str, summary: str, *, secured: bool) -> Document:
+    found: Document = {
+        "operationId": operation,
+        "summary": summary,
+        "responses": {
+            "200": {"description": "Yes", "content": {"application/json": {"schema": {"type": "object"}}}},
+        },
+    }
+    if not secured:
+        found["security"] = []
+    return found
+
+
+def _warmup(operation: str, summary: str) -> Document:
+    described = _plain(operation, summary, secured=True)
+    for code, words in (("206", "The model is loaded and the test picture failed"), ("500", "The model is not ready")):
+        described["responses"][code] = {**described["responses"]["200"], "description": words}
+    described["responses"]["403"] = _refusal(REMOVEBG, REFUSALS["403"])
+    return described
+
+
+def _shape(example: object) -> Document:
+    """Describe documents that look like this one."""
+    match example:
+        case dict():
+            properties = {name: _shape(value) for name, value in example.items()}
+            return {"type": "object", "properties": properties, "required": list(example)}
+        case list():
+            return {"type": "array", "items": _shape(example[0]), "minItems": 1}
+        case int() | float():
+            return {"type": "number", "examples": [example]}
+        case _:
+            return {"type": "string", "examples": [example]}
