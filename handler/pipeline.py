@@ -18,7 +18,7 @@ from handler.model.door import Model
 from handler.pixels.codec import MEDIA_TYPES, Limits, Picture, decode, encode, read_header
 from handler.pixels.cut import Subject, cut
 from handler.pixels.paint import paint, place
-from handler.storage.objects import Provenance, Storage
+from handler.storage.objects import Storage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +89,7 @@ class _Passage:
 
     def go(self) -> tuple[File, ...]:
         deadline.require(self._invocation, deadline.expected_ms(self._pipeline.model, 1, 1))  # no picture takes less
-        data, provenance = self._fetch()
+        data = self._fetch()
         picture = self._decode(data)
         del data
         matte = self._predict(picture)
@@ -97,14 +97,14 @@ class _Passage:
             colours = any(output.rendering.channels == "rgba" for output in self._job.outputs)
             subject = cut(picture, matte, colours=colours)
         del picture, matte
-        files = tuple(self._make(subject, output, provenance) for output in self._job.outputs)
+        files = tuple(self._make(subject, output) for output in self._job.outputs)
         self._facts = replace(self._facts, output_bytes=sum(len(file.data) for file in files))
         return files
 
-    def _fetch(self) -> tuple[bytes, Provenance]:
+    def _fetch(self) -> bytes:
         picture = self._job.picture
         if isinstance(picture, Inline):
-            return picture.data, Provenance(etag="")
+            return picture.data
         with self._watch.stage("fetch"):
             return self._pipeline.storage.fetch(picture, self._pipeline.settings.max_input_bytes)
 
@@ -140,7 +140,7 @@ class _Passage:
                     self._model_load_ms = None if was_loaded else model.load_ms
         return matte
 
-    def _make(self, subject: Subject, output: Output, provenance: Provenance) -> File:
+    def _make(self, subject: Subject, output: Output) -> File:
         with self._watch.stage("paint"):
             painting = paint(place(subject, output.rendering), output.rendering)
         with self._watch.stage("encode"):
@@ -150,8 +150,8 @@ class _Passage:
         file = File(data, painting.file_format, width_px, height_px, painting.foreground, output.destination)
         if output.destination is not None:
             with self._watch.stage("deliver"):
-                media_type, model = MEDIA_TYPES[file.file_format], self._pipeline.model.name
-                self._pipeline.storage.deliver(output.destination, data, media_type, provenance, model)
+                deadline.require(self._invocation, deadline.DELIVER_MS)
+                self._pipeline.storage.deliver(output.destination, data, MEDIA_TYPES[file.file_format])
             self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
         return file
 

@@ -1,4 +1,4 @@
-"""A server on this machine that answers every request as a test says: S3 and Lambda on their bad days."""
+"""A server on this machine that answers every request as a test says: AWS on its bad days, and on others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 NEVER = -1  # a status: the server takes the request and says nothing
 
@@ -41,15 +41,15 @@ class Hostile:
     requests: list[Seen] = field(default_factory=list)
 
 
-def s3_error(status: int, code: str) -> Answer:
+def s3_error(status: int, code: str, message: str = "so it is") -> Answer:
     """Give an error as S3 writes it."""
-    document = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>so it is</Message></Error>'
+    document = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
     return Answer(status, document.encode(), {"content-type": "application/xml"})
 
 
 @contextmanager
-def hostile(answer: Answer) -> Iterator[Hostile]:
-    """Start a server that gives `answer` to everything, and stop it again."""
+def hostile(answers: Answer | Callable[[Seen], Answer]) -> Iterator[Hostile]:
+    """Start a server that gives one answer to everything, or what a function says to each; and stop it again."""
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,7 +58,9 @@ def hostile(answer: Answer) -> Iterator[Hostile]:
         def _reply(self) -> None:
             self.close_connection = True
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            seen.requests.append(Seen(self.command, self.path, dict(self.headers), body))
+            request = Seen(self.command, self.path, dict(self.headers), body)
+            seen.requests.append(request)
+            answer = answers if isinstance(answers, Answer) else answers(request)
             if answer.status == NEVER:
                 over.wait(30)
                 return
