@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from tests.conftest import Awaken, Buckets, Log
 
 
-@pytest.fixture
-def cutter(awaken: Awaken, brightness: Path, buckets: Buckets) -> Function:
-    return awaken(MODEL_DIR=str(brightness), **buckets.environment())
-
-
 def many(*single: dict[str, Any]) -> dict[str, Any]:
     """Put single uploads' records into one event."""
     return {"Records": [record for event in single for record in event["Records"]]}
