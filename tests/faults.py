@@ -15,6 +15,10 @@ from tests.hostile import Answer, Hostile, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.clients import Function
+    from tests.conftest import Awaken, Buckets
 
 # What belongs to one connection, and is said anew on the next.
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "date", "server", "expect"}
@@ -79,6 +83,11 @@ def faulty(url: str, fault_of: Callable[[Seen], Fault]) -> Iterator[Hostile]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def behind(awaken: Awaken, brightness: Path, buckets: Buckets, proxy: Hostile, **more: str) -> Function:
+    """Start the function with S3 behind a proxy."""
+    return awaken(**{"MODEL_DIR": str(brightness), **buckets.environment(), "AWS_ENDPOINT_URL_S3": proxy.url, **more})
 
 
 def _forward(url: str, request: Seen) -> Answer:

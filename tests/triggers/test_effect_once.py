@@ -11,7 +11,7 @@ from handler.job import Rendering
 from handler.triggers.uploads.place import options_of
 from local import events
 from tests import artefacts
-from tests.faults import Cut, Fault, faulty
+from tests.faults import Cut, Fault, behind, faulty
 from tests.pictures import opened, save, scene
 
 if TYPE_CHECKING:
@@ -41,11 +41,6 @@ def event(buckets: Buckets, key: str = "a.png", **more: object) -> dict[str, Any
 
 def size_of(buckets: Buckets, key: str = RESULT) -> tuple[int, int]:
     return opened(buckets.get(buckets.cutouts, key)["Body"].read()).size
-
-
-def behind(awaken: Awaken, brightness: Path, buckets: Buckets, proxy: Hostile, **more: str) -> Function:
-    """Start the function with S3 behind a proxy."""
-    return awaken(**{"MODEL_DIR": str(brightness), **buckets.environment(), "AWS_ENDPOINT_URL_S3": proxy.url, **more})
 
 
 def once(method: str, path_end: str, do: Callable[[], Fault]) -> Callable[[Seen], Fault]:

@@ -23,11 +23,11 @@ from handler.triggers.uploads.reply import (
     to_batch_job,
     to_queue,
 )
-from handler.triggers.uploads.run import run
+from handler.triggers.uploads.run import Worker
 
 if TYPE_CHECKING:
     from handler.environment import Environment
-    from handler.job import Invocation, Outcome, Rendering
+    from handler.job import Invocation, Outcome
     from handler.triggers.call import Call
     from handler.triggers.uploads.envelopes import Task
 
@@ -54,9 +54,8 @@ class DirectCall:
     def answer(self, invocation: Invocation, environment: Environment) -> dict[str, Any]:
         """Cut out every entry's object. Raises Redelivery where any has to come again."""
         sender, pipeline = self.direct.sender, environment.pipeline
-        rendering = plain_rendering(pipeline.settings)
-        ended = [(entry, run(entry, rendering, sender, invocation, pipeline)) for entry in self.direct.entries]
-        return to_asynchronous(sender, ended)
+        worker = Worker(sender, plain_rendering(pipeline.settings), invocation, pipeline)
+        return to_asynchronous(sender, [(entry, worker.run(entry)) for entry in self.direct.entries])
 
     def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:  # noqa: ARG002 - Call's signature
         """Raise what may pass, answer what would fail again."""
@@ -74,15 +73,13 @@ class QueueCall:
 
         In a FIFO queue those behind a failed one of their group wait for it: else they would overtake it.
         """
-        rendering = plain_rendering(environment.pipeline.settings)
+        worker = Worker("sqs", plain_rendering(environment.pipeline.settings), invocation, environment.pipeline)
         held_back: set[str] = set()
         messages: list[tuple[Message, list[Ended]]] = []
         for message in self.queue.messages:
             ended: list[Ended] = []
             if message.group not in held_back:
-                ended = [
-                    (entry, run(entry, rendering, "sqs", invocation, environment.pipeline)) for entry in message.entries
-                ]
+                ended = [(entry, worker.run(entry)) for entry in message.entries]
             messages.append((message, ended))
             if message.group is not None and (not ended or any(comes_again(outcome) for _, outcome in ended)):
                 held_back.add(message.group)
@@ -103,17 +100,18 @@ class BatchCall:
         """Cut out every task's object as the job's arguments say. Raises InvalidParameter where they make no sense."""
         rendering = rendering_of_arguments(self.job.arguments, environment.pipeline.settings)
 
-        return to_batch_job(
-            self.job, [self._outcome(task, rendering, invocation, environment) for task in self.job.tasks]
-        )
-
-    def _outcome(self, task: Task, rendering: Rendering, invocation: Invocation, environment: Environment) -> Outcome:
-        for entry in task.candidates:
-            outcome = run(entry, rendering, "s3-batch", invocation, environment.pipeline)
-            if not (isinstance(outcome, Failed) and isinstance(outcome.error, ObjectNotFound)):
-                break
-        return outcome
+        worker = Worker("s3-batch", rendering, invocation, environment.pipeline)
+        return to_batch_job(self.job, [_outcome(task, worker) for task in self.job.tasks])
 
     def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:  # noqa: ARG002 - Call's signature
         """Answer for every task: an error that is raised tells the completion report nothing."""
         return refuse_batch_job(self.job, error)
+
+
+def _outcome(task: Task, worker: Worker) -> Outcome:
+    """Work on the first object that there is of those that a task may name."""
+    for entry in task.candidates:
+        outcome = worker.run(entry)
+        if not (isinstance(outcome, Failed) and isinstance(outcome.error, ObjectNotFound)):
+            break
+    return outcome

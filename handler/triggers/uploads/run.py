@@ -6,6 +6,7 @@ event was about: so events may repeat, come late and in any order. docs/uploads.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,25 +39,41 @@ if TYPE_CHECKING:
 LOOKS = 6
 
 
-def run(
-    entry: Entry, rendering: Rendering, sender: UploadSender, invocation: Invocation, pipeline: Pipeline
-) -> Outcome:
-    """Cut out what an entry names, and report it. Never raises: one entry's fault must not cost the others anything."""
-    facts = Facts(sender, str(_named(entry) or "unknown"), invocation.request_id)
-    try:
-        if isinstance(entry, NoUpload):
-            raise entry.why  # noqa: TRY301 - reported as what is raised below
-        pipeline.check()
-        outcome: Outcome = _Upload(entry, rendering, sender, invocation, pipeline).settle()
-    except Skip as skip:
-        outcome = Skipped(Report(facts, {}), skip)
-    except CutoutError as error:
-        outcome = Failed(Report(facts, {}), error)
-    except Exception:  # noqa: BLE001 - see above
-        telemetry.unforeseen(invocation.request_id)
-        outcome = Failed(Report(facts, {}), Unforeseen(invocation.request_id))
-    telemetry.picture(outcome)
-    return outcome
+class Worker:
+    """Works on the entries of one invocation, one after the other."""
+
+    def __init__(self, sender: UploadSender, rendering: Rendering, invocation: Invocation, pipeline: Pipeline) -> None:
+        self._sender: UploadSender = sender
+        self._rendering = rendering
+        self._invocation = invocation
+        self._pipeline = pipeline
+        self._slowest_ms = 0.0
+
+    def run(self, entry: Entry) -> Outcome:
+        """Cut out what an entry names, and report it. Never raises: its fault must not cost the others anything.
+
+        What takes as long as the slowest so far would not finish is not begun: it comes back in a quieter moment.
+        """
+        facts = Facts(self._sender, str(_named(entry) or "unknown"), self._invocation.request_id)
+        try:
+            if isinstance(entry, NoUpload):
+                raise entry.why  # noqa: TRY301 - reported as what is raised below
+            self._pipeline.check()
+            deadline.require(self._invocation, self._slowest_ms)
+            before_ms = self._invocation.remaining_ms()
+            outcome: Outcome = _Upload(entry, self._rendering, self._sender, self._invocation, self._pipeline).settle()
+            taken_ms = before_ms - self._invocation.remaining_ms() - (outcome.report.model_load_ms or 0.0)
+            if math.isfinite(taken_ms):  # outside Lambda the time has no end
+                self._slowest_ms = max(self._slowest_ms, taken_ms)
+        except Skip as skip:
+            outcome = Skipped(Report(facts, {}), skip)
+        except CutoutError as error:
+            outcome = Failed(Report(facts, {}), error)
+        except Exception:  # noqa: BLE001 - see above
+            telemetry.unforeseen(self._invocation.request_id)
+            outcome = Failed(Report(facts, {}), Unforeseen(self._invocation.request_id))
+        telemetry.picture(outcome)
+        return outcome
 
 
 def _named(entry: Entry) -> S3Object | None:
@@ -112,15 +129,8 @@ class _Upload:
             return True
 
     def _standing(self) -> Standing | None:
-        """See what stands where the result goes. Raises Skip where it is of a later event."""
-        if not self._place.key_fits:
-            return None
-        standing = self._storage.standing(self._place.bucket, self._place.key)
-        if standing is not None and standing.is_of(self._upload):
-            there, here = standing.sequencer, self._upload.sequencer
-            if there is not None and here is not None and is_later(there, here):
-                raise Skip("The cut-out of a later upload to the same key is there already.")
-        return standing
+        """See what stands where the result goes."""
+        return self._storage.standing(self._place.bucket, self._place.key) if self._place.key_fits else None
 
     def _found(self, standing: Standing | None) -> Found:
         try:
