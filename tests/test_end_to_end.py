@@ -174,6 +174,22 @@ def test_200_requests_of_many_sizes_do_not_grow_beyond_the_largest(brightness: P
         )
 
 
+def test_200_uploads_leave_memory_where_it_was_after_the_first_20(brightness: Path, stores: Buckets) -> None:
+    """Ten messages in an event, what is written is not kept."""
+    noise = np.random.default_rng(3).integers(100, 255, (200, 200, 3), np.uint8)
+    keys = [f"many/{number}.jpg" for number in range(200)]
+    for key in keys:
+        stores.put(key, save(Image.fromarray(noise), "JPEG", quality=85))
+    tens = [events.sqs(*(events.upload(stores.uploads, key) for key in keys[at : at + 10])) for at in range(0, 200, 10)]
+    with Emulator({"MODEL_DIR": str(brightness), **stores.environment()}) as function:
+        for event in tens[:2]:
+            assert function.invoke(event).payload["batchItemFailures"] == []
+        after_20 = function.resident_bytes()
+        for event in tens[2:]:
+            assert function.invoke(event).payload["batchItemFailures"] == []
+        assert abs(function.resident_bytes() / after_20 - 1) < 0.05
+
+
 @pytest.mark.parametrize(
     "why",
     [{"MIN_INSTANCES": "1"}, {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}],

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handler.errors import Redelivery
+from handler.job import Done, Invocation, S3Object
+from handler.triggers.uploads.options import plain_rendering
+from handler.triggers.uploads.run import Worker
 from local import events
 from tests.clients import Context
 from tests.faults import Cut, Fault, behind, faulty
@@ -244,3 +247,14 @@ def test_time_is_asked_for_once_more_before_a_result_is_written(
         function(events.upload(buckets.uploads, "a.png"), Slow())
     assert function.model.last_network_ms is not None
     assert buckets.keys(buckets.cutouts) == []
+
+
+def test_what_is_written_is_not_kept_until_the_whole_queue_is_done(
+    cutter: Function, buckets: Buckets, picture: bytes
+) -> None:
+    buckets.put("a.png", picture)
+    pipeline = cutter.module.environment.pipeline
+    worker = Worker("sqs", plain_rendering(pipeline.settings), Invocation("request"), pipeline)
+    outcome = worker.run(S3Object(buckets.uploads, "a.png"))
+    assert isinstance(outcome, Done)
+    assert [(file.data, file.width_px) for file in outcome.files] == [(b"", 96)]

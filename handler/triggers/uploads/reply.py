@@ -107,7 +107,7 @@ def _made(done: Done) -> Mapping[str, object]:
         "destination": written,
         "width": file.width_px,
         "height": file.height_px,
-        "bytes": len(file.data),
+        "bytes": done.report.facts.output_bytes,
         "times_ms": {stage: round(milliseconds, 1) for stage, milliseconds in done.report.stages_ms.items()},
     }
 
@@ -127,7 +127,7 @@ def _code_and_sentence(outcome: Outcome) -> dict[str, str]:
     if isinstance(outcome, Skipped):
         return {"resultCode": "Succeeded", "resultString": _one_line(f"Nothing to do: {outcome.skip}")}
     (file,) = outcome.files
-    sentence = f"{file.destination}: {file.width_px}x{file.height_px} px, {len(file.data)} bytes"
+    sentence = f"{file.destination}: {file.width_px}x{file.height_px} px, {outcome.report.facts.output_bytes} bytes"
     return {"resultCode": "Succeeded", "resultString": _one_line(sentence)}
 
 

@@ -11,8 +11,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from handler import deadline, telemetry
-from handler.errors import CallerError, ChangedMeanwhile, CutoutError, ObjectNotFound, Skip, TargetTaken, Unforeseen
+from handler.errors import (
+    CallerError,
+    ChangedMeanwhile,
+    CutoutError,
+    ObjectForbidden,
+    ObjectNotFound,
+    Skip,
+    TargetTaken,
+    Unforeseen,
+)
 from handler.job import (
+    Done,
     Facts,
     Failed,
     Job,
@@ -119,12 +129,21 @@ class _Upload:
             return self._outcome
         deadline.require(self._invocation, deadline.expected_ms(self._pipeline.model, 1, 1))
         standing = self._standing()
-        return self._work(self._found(standing), standing)
+        try:
+            found = self._storage.newest(self._upload)
+        except ObjectForbidden as error:
+            self._finish(None, Failed(self._untouched(), error), self._provenance(self._upload, standing))
+            return None
+        if found.own:
+            raise Skip("It is a file that this function wrote itself.")
+        return self._work(found, standing)
 
     def _is_newest(self) -> bool:
         """Whether the object that was worked on is still the newest, or nothing is there any more."""
         try:
             return self._storage.newest(self._upload).picture.etag == self._etag
+        except ObjectForbidden:
+            return self._etag is None
         except ObjectNotFound:
             return True
 
@@ -132,18 +151,8 @@ class _Upload:
         """See what stands where the result goes."""
         return self._storage.standing(self._place.bucket, self._place.key) if self._place.key_fits else None
 
-    def _found(self, standing: Standing | None) -> Found:
-        try:
-            found = self._storage.newest(self._upload)
-        except CutoutError as error:
-            if is_reported(error):
-                self._report(error, self._provenance(self._upload, standing))
-            raise
-        if found.own:
-            raise Skip("It is a file that this function wrote itself.")
-        return found
-
     def _work(self, found: Found, standing: Standing | None) -> Outcome | None:
+        """Cut out what was found, unless that is done or cannot be; None: look again."""
         provenance = self._provenance(found.picture, standing)
         outcome: Outcome | None = self._refusal(found, standing) or self._present(provenance, standing)
         if outcome is None:
@@ -151,18 +160,28 @@ class _Upload:
             destination = S3Destination(self._place.bucket, self._place.key, provenance, replaces)
             output = Output(self._rendering, destination)
             outcome = self._pipeline.cut_out(Job(self._sender, found.picture, (output,)), self._invocation)
-        if isinstance(outcome, Failed):
-            if isinstance(outcome.error, ChangedMeanwhile | ObjectNotFound):
-                return None
-            if not is_reported(outcome.error):
-                return outcome
-            self._report(outcome.error, provenance)
-        elif not self._storage.withdraw(self._place.bucket, self._place.report_key, self._upload) and isinstance(
-            outcome, Skipped
-        ):
+        if isinstance(outcome, Failed) and isinstance(outcome.error, ChangedMeanwhile | ObjectNotFound):
+            return None
+        if isinstance(outcome, Failed) and not is_reported(outcome.error):
             return outcome
-        self._etag, self._outcome = found.picture.etag, outcome
-        return None
+        wrote = self._finish(found.picture.etag, outcome, provenance)
+        return None if wrote or not isinstance(outcome, Skipped) else outcome
+
+    def _finish(self, etag: str | None, outcome: Outcome, provenance: Provenance) -> bool:
+        """Write an error report, or remove one that is no longer true; say whether there was any.
+
+        What came of the object with this ETag is kept until a look finds that no newer one is there.
+        """
+        if isinstance(outcome, Failed):
+            report = S3Destination(self._place.bucket, self._place.report_key, provenance)
+            self._storage.report(report, error_report(outcome.error, provenance))
+            wrote = True
+        else:
+            wrote = self._storage.withdraw(self._place.bucket, self._place.report_key, self._upload)
+        if isinstance(outcome, Done):  # it is written; the results of a whole queue are more than the memory holds
+            outcome = replace(outcome, files=tuple(replace(file, data=b"") for file in outcome.files))
+        self._etag, self._outcome = etag, outcome
+        return wrote
 
     def _refusal(self, found: Found, standing: Standing | None) -> Failed | None:
         """Refuse what can be refused before anything is fetched."""
@@ -193,10 +212,6 @@ class _Upload:
         return Provenance(
             replace(picture, sequencer=sequencer), self._pipeline.model.revision(), options_of(self._rendering)
         )
-
-    def _report(self, error: CutoutError, provenance: Provenance) -> None:
-        place = S3Destination(self._place.bucket, self._place.report_key, provenance)
-        self._storage.report(place, error_report(error, provenance))
 
     def _untouched(self) -> Report:
         return Report(Facts(self._sender, str(self._upload), self._invocation.request_id), {})
