@@ -43,11 +43,12 @@ lint: $(VENV)/ready ## ruff's rules and format
 types: .venv-model/ready ## mypy on all of the code
 	.venv-model/bin/python -m mypy $(CODE)
 
-# A file's tests stay on one core, since they share its fixtures.
+# A file's tests stay on one core, since they share its fixtures. The model's two files export a network each, side by side.
 PYTEST = $(VENV)/bin/pytest -m 'not model' --numprocesses auto --maxprocesses 4 --dist loadfile
 check: $(VENV)/ready .venv-model/ready build/model/u2netp/model.json ## all tests, and the coverage
 	$(PYTEST) --cov
-	NUMBA_CACHE_DIR=$(CURDIR)/.cache/numba .venv-model/bin/python -m pytest -m model tests/layers
+	OMP_NUM_THREADS=1 NUMBA_CACHE_DIR=$(CURDIR)/.cache/numba .venv-model/bin/python -m pytest -m model \
+	  --numprocesses 2 --dist loadfile tests/layers
 
 # make model MODEL=inspyrenet-base [CHECKPOINT=ckpt_base.pth] [OUT=dir] [FIXED=1]: export, and fail unless it answers as upstream.
 # ALLOW_UNVERIFIED=1 downloads inspyrenet-base-nightly, of which upstream publishes no checksum.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # What a stage is taken to need before this environment has measured it.
 UNMEASURED_LOAD_MS = 2_000.0
 UNMEASURED_PREDICT_MS = 1_000.0
+DELIVER_MS = 500.0  # a result of some megabytes to S3, where S3 answers at once
 PER_MEGAPIXEL_MS = 300.0  # everything but the network, with a margin: 12 megapixels take about 2 s on two cores
 
 
@@ -32,6 +33,6 @@ def require(invocation: Invocation, needed_ms: float) -> None:
     remaining_ms = invocation.remaining_ms()
     if remaining_ms < needed_ms:
         raise TimeTooShort(
-            f"The picture would take about {needed_ms / 1e3:.1f} s; {max(0.0, remaining_ms) / 1e3:.1f} s are left. "
+            f"What is to do would take about {needed_ms / 1e3:.1f} s; {max(0.0, remaining_ms) / 1e3:.1f} s are left. "
             "Try again, send a smaller picture, or raise the function's timeout or memory."
         )

@@ -22,13 +22,16 @@
     │   ├── UnknownForeground        nothing was found to cut out
     │   ├── ResultTooLarge           the answer would not fit the caller's transport
     │   ├── ObjectNotFound           S3 says there is no such object, version or bucket
-    │   └── InvalidKey               the result's key would be longer than S3 allows
+    │   ├── ObjectForbidden          S3 gives other objects of the bucket and refuses this one
+    │   ├── InvalidKey               the result's key would be longer than S3 allows
+    │   ├── TargetTaken              409: what stands at the result's place is not this object's to replace
+    │   └── ForeignMessage           what a queue or topic brought is no notification of S3: for its dead letters
     ├── ServiceError           5xx   the surroundings are at fault: raised to the platform, which retries
     │   ├── DependencyError          S3 throttled, timed out or broke
     │   ├── AccessDenied             S3 refuses the function's role: an operator has to act, the upload must wait for it
     │   ├── OutOfMemory              503: the memory did not suffice for a picture within the limits
     │   ├── TimeTooShort             503: the time left would not suffice; Retry-After says when to come back
-    │   ├── NotTakenYet              501: an upload's envelope that is known and not opened yet: its sender keeps it
+    │   ├── ChangedMeanwhile         503: an object was replaced between two looks at it
     │   └── Redelivery               raised out of the handler so that the platform delivers the whole event again
     ├── ModelError             500   the model cannot be loaded, or its inference failed
     ├── ConfigurationError     500   a setting makes no sense: names the variable, the value and what would do
@@ -251,11 +254,34 @@ class ObjectNotFound(CallerError):
     title = "Object not found"
 
 
+class ObjectForbidden(CallerError):
+    """S3 gives other objects of the bucket and refuses this one: waiting mends no other object's access."""
+
+    status = 403
+    code = "object_forbidden"
+    title = "Object forbidden"
+
+
 class InvalidKey(CallerError):
     """The result's key would not be accepted by S3."""
 
     code = "invalid_key"
     title = "Key too long"
+
+
+class TargetTaken(CallerError):
+    """What stands at the result's place was not made from this object, and is not this function's to replace."""
+
+    status = 409
+    code = "target_taken"
+    title = "The result's place is taken"
+
+
+class ForeignMessage(CallerError):
+    """What a queue or topic brought is no notification of S3. Its sender gets it back, for the dead letters."""
+
+    code = "foreign_message"
+    title = "Not a notification of S3"
 
 
 class ServiceError(CutoutError):
@@ -301,12 +327,12 @@ class TimeTooShort(ServiceError):
         self.headers = {"Retry-After": str(retry_after_s)}
 
 
-class NotTakenYet(ServiceError):
-    """The upload's envelope is known and not opened yet."""
+class ChangedMeanwhile(ServiceError):
+    """An object was replaced or removed between two looks at it."""
 
-    status = 501
-    code = "not_taken_yet"
-    title = "Not taken yet"
+    status = 503
+    code = "changed_meanwhile"
+    title = "Changed meanwhile"
 
 
 class Redelivery(ServiceError):

@@ -20,7 +20,10 @@ ResultFormat = Literal["png", "jpg", "webp", "zip"]  # zip: color.jpg and alpha.
 Format = Literal["auto", "png", "jpg", "webp", "zip"]
 Channels = Literal["rgba", "alpha"]
 Rgba = tuple[int, int, int, int]
-TriggerName = Literal["rest", "http-api", "function-url", "alb", "http", "s3", "warmup"]  # "http": a plain web server
+UploadSender = Literal["s3", "eventbridge", "sns", "sqs", "s3-batch"]
+TriggerName = (
+    Literal["rest", "http-api", "function-url", "alb", "http", "warmup"] | UploadSender
+)  # "http": a plain server
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,35 @@ class Inline:
 
 @dataclass(frozen=True)
 class S3Object:
-    """A picture in a bucket, as a notification names it; the key is decoded."""
+    """A picture in a bucket; the key is decoded."""
 
     bucket: str
     key: str
     version_id: str | None = None
     sequencer: str | None = None  # orders the events of one key
+    etag: str | None = None  # once S3 was asked: what is fetched has to have it
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """What a file is made from and how: written beside it, so that the same work is known again."""
+
+    picture: S3Object
+    model: str = ""  # its revision
+    options: str = ""  # what the rendering asks for
+
+
+@dataclass(frozen=True)
 class S3Destination:
-    """Where a file is written to."""
+    """Where a file is written to, and on what condition."""
 
     bucket: str
     key: str
+    provenance: Provenance
+    replaces: str | None = None  # the ETag of what it may replace; None: nothing may be there
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"

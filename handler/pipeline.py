@@ -28,7 +28,7 @@ from handler.pixels.layout import region_box, with_surroundings
 from handler.pixels.limits import Limits, memory_is_ours
 from handler.pixels.paint import paint
 from handler.pixels.place import place
-from handler.storage.objects import Provenance, Storage
+from handler.storage.objects import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ class _Passage:
 
     def go(self) -> tuple[File, ...]:
         deadline.require(self._invocation, deadline.expected_ms(self._pipeline.model, 1, 1))  # no picture takes less
-        data, provenance = self._fetch()
+        data = self._fetch()
         picture = self._decode(data)
         del data
         matte = self._predict(picture)
@@ -110,14 +110,14 @@ class _Passage:
             colours = any(output.rendering.channels == "rgba" for output in self._job.outputs)
             subject = cut(picture, matte, colours=colours)
         del picture, matte
-        files = tuple(self._make(subject, output, provenance) for output in self._job.outputs)
+        files = tuple(self._make(subject, output) for output in self._job.outputs)
         self._facts = replace(self._facts, output_bytes=sum(len(file.data) for file in files))
         return files
 
-    def _fetch(self) -> tuple[bytes, Provenance]:
+    def _fetch(self) -> bytes:
         picture = self._job.picture
         if isinstance(picture, Inline):
-            return picture.data, Provenance(etag="")
+            return picture.data
         with self._watch.stage("fetch"):
             return self._pipeline.storage.fetch(picture, self._pipeline.settings.max_input_bytes)
 
@@ -191,7 +191,7 @@ class _Passage:
         with _about_the_background():
             return decode(backdrop)
 
-    def _make(self, subject: Subject, output: Output, provenance: Provenance) -> File:
+    def _make(self, subject: Subject, output: Output) -> File:
         with self._watch.stage("paint"):
             subject_px = subject.width_px * subject.height_px
             with memory_is_ours("the subject is put in its place"):
@@ -208,8 +208,8 @@ class _Passage:
         file = File(data, painting.file_format, width_px, height_px, painting.foreground, output.destination)
         if output.destination is not None:
             with self._watch.stage("deliver"):
-                model = self._pipeline.model.name
-                self._pipeline.storage.deliver(output.destination, data, media_type, provenance, model)
+                deadline.require(self._invocation, deadline.DELIVER_MS)
+                self._pipeline.storage.deliver(output.destination, data, media_type)
             self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
         return file
 

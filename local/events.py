@@ -58,6 +58,55 @@ def upload(bucket: str, key: str, **more: object) -> dict[str, Any]:
     return event
 
 
+def eventbridge(bucket: str, key: str, **more: object) -> dict[str, Any]:
+    """Make the event that S3 sends to EventBridge for an object that was put; its key is not encoded."""
+    event: dict[str, Any] = load("eventbridge_s3")
+    event["detail"]["bucket"]["name"] = bucket
+    event["detail"]["object"] = {"key": key, "size": 1024, **more}
+    return event
+
+
+def sns(message: object) -> dict[str, Any]:
+    """Make the event of a topic that carries `message`."""
+    event: dict[str, Any] = load("sns_s3")
+    event["Records"][0]["Sns"]["Message"] = text_of(message)
+    return event
+
+
+def topic_message(message: object) -> dict[str, Any]:
+    """Make what a topic without raw delivery puts into a queue."""
+    carried: dict[str, Any] = json.loads(load("sqs_sns_s3")["Records"][0]["body"])
+    return {**carried, "Message": text_of(message)}
+
+
+def sqs(*bodies: object, groups: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Make the event of a queue whose messages `m0`, `m1` … have these bodies, and of a FIFO queue these groups."""
+    (like,) = load("sqs_s3")["Records"]
+    records = [{**like, "messageId": f"m{number}", "body": text_of(body)} for number, body in enumerate(bodies)]
+    for record, group in zip(records, groups, strict=False):
+        record["attributes"] = {**record["attributes"], "MessageGroupId": group}
+    return {"Records": records}
+
+
+def batch_job(bucket: str, *keys: str, schema: str = "2.0", arguments: dict[str, str] | None = None) -> dict[str, Any]:
+    """Make the event of S3 Batch Operations whose tasks `t0`, `t1` … are about these keys."""
+    event: dict[str, Any] = load("s3_batch_v2" if schema == "2.0" else "s3_batch")
+    place = {"s3Bucket": bucket} if schema == "2.0" else {"s3BucketArn": f"arn:aws:s3:::{bucket}"}
+    event["tasks"] = [
+        {"taskId": f"t{number}", "s3VersionId": None, "s3Key": key if schema == "2.0" else quote_plus(key), **place}
+        for number, key in enumerate(keys)
+    ]
+    event["job"].pop("userArguments", None)
+    if arguments is not None:
+        event["job"]["userArguments"] = arguments
+    return event
+
+
+def text_of(message: object) -> str:
+    """Give a message as a queue or topic carries it."""
+    return message if isinstance(message, str) else json.dumps(message)
+
+
 def form(fields: dict[str, str], files: dict[str, tuple[str, bytes]]) -> tuple[bytes, dict[str, str]]:
     """Make a multipart form: its body and its headers."""
     boundary = uuid.uuid4().hex

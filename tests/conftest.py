@@ -146,6 +146,17 @@ class Buckets:
     def get(self, bucket: str, key: str) -> Any:
         return self.server.client.get_object(Bucket=bucket, Key=key)
 
+    def document(self, bucket: str, key: str) -> dict[str, Any]:
+        return dict(json.loads(self.get(bucket, key)["Body"].read()))
+
+    def keep_versions(self, bucket: str | None = None) -> None:
+        self.server.client.put_bucket_versioning(
+            Bucket=bucket or self.uploads, VersioningConfiguration={"Status": "Enabled"}
+        )
+
+    def versions(self, bucket: str) -> list[str]:
+        return [entry["VersionId"] for entry in self.server.client.list_object_versions(Bucket=bucket)["Versions"]]
+
     def environment(self) -> dict[str, str]:
         return {"AWS_ENDPOINT_URL_S3": self.server.url, "OUTPUT_BUCKET": self.cutouts, "OUTPUT_PREFIX": "cutouts/"}
 

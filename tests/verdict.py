@@ -13,7 +13,7 @@ from typing import Any
 
 import handler.errors
 from handler import telemetry
-from handler.errors import CutoutError, NotTakenYet, Unforeseen
+from handler.errors import CutoutError, MalformedEvent, Redelivery, Unforeseen
 from handler.web.parameters.table import TABLE, rows
 
 # Every name that a request may give a parameter by.
@@ -28,10 +28,16 @@ CODES = {
 } | {f"invalid_{name}" for name in NAMES}
 
 
+RAISED = (Redelivery, MalformedEvent)
+
+
 def judge(answer: Any, log: str) -> None:
     """Judge an answer and what was logged meanwhile. Raises AssertionError with what is wrong."""
     assert telemetry.UNFORESEEN not in log, log
     assert isinstance(answer, dict), answer
+    if "invocationSchemaVersion" in answer:
+        _judge_batch(answer)
+        return
     assert type(answer["statusCode"]) is int, answer
     assert 200 <= answer["statusCode"] < 500, answer
     # As awslambdaric writes it, which does not escape: half of a surrogate pair would be an answer that is never sent.
@@ -43,10 +49,19 @@ def judge(answer: Any, log: str) -> None:
         assert "Traceback" not in error["detail"], error
 
 
+def _judge_batch(answer: dict[str, Any]) -> None:
+    """Judge the response of S3 Batch Operations: nothing that came is to be tried again, where S3 works."""
+    json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+    assert set(answer) == {"invocationSchemaVersion", "treatMissingKeysAs", "invocationId", "results"}, answer
+    for result in answer["results"]:
+        assert result["resultCode"] in {"Succeeded", "PermanentFailure"}, result
+        assert result["resultString"], result
+
+
 def judge_raised(error: CutoutError, log: str) -> None:
-    """Judge an error that was raised instead of an answer: only envelopes that are not opened yet are."""
+    """Judge an error that was raised instead of an answer: a message that is no notification, for the dead letters."""
     assert telemetry.UNFORESEEN not in log, log
-    assert type(error) is NotTakenYet, repr(error)
+    assert type(error) in RAISED, repr(error)
     str(error).encode()
 
 

@@ -60,6 +60,7 @@ class Model:
         self._settings = settings
         self._lock = threading.Lock()
         self._loaded: Loaded | None = None
+        self._revision: str | None = None
         self._ms_per_network_px: float | None = None
         self.last_network_ms: float | None = None  # of `predict`, without the resampling around the network
 
@@ -85,6 +86,19 @@ class Model:
         dynamic = policy.kind == "flexible" and policy.resize == "dynamic"
         network_px = policy.max_pixels if dynamic and policy.max_pixels else policy.base_px**2
         return manifest.base_bytes + manifest.bytes_per_network_px * network_px
+
+    def revision(self) -> str:
+        """Name what a matte depends on: the artefact, its weights, and the size that pictures are shown to it at.
+
+        Loads nothing. Raises ModelError, or ConfigurationError where a setting contradicts the artefact.
+        """
+        if self._revision is None:
+            manifest = self._loaded.manifest if self._loaded else read_manifest(self._settings.model_dir)
+            policy, _ = _policy(manifest, self._settings)
+            weights = f" {manifest.weights_sha256[:12]}" if manifest.weights_sha256 else ""
+            resize = policy.resize if policy.kind == "flexible" else "fixed"
+            self._revision = f"{manifest.name} {manifest.version}{weights} {resize} {policy.base_px}"
+        return self._revision
 
     @property
     def load_ms(self) -> float | None:

@@ -45,6 +45,7 @@ class Manifest:
     output_resample: Literal["bilinear-align-corners", "lanczos"]
     base_bytes: int | None = None  # the process's peak with this network: base_bytes + bytes_per_network_px × pixels
     bytes_per_network_px: int | None = None
+    weights_sha256: str | None = None
     session: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -91,6 +92,7 @@ def read_manifest(directory: Path) -> Manifest:
             output_resample=_one_of(leaving, "resample", ("bilinear-align-corners", "lanczos")),
             base_bytes=int(memory["base_bytes"]) if memory else None,
             bytes_per_network_px=int(memory["bytes_per_network_px"]) if memory else None,
+            weights_sha256=None if document.get("weights_sha256") is None else str(document["weights_sha256"]),
             session=dict(document.get("session", {})),
         )
     except KeyError as error:

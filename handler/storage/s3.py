@@ -1,15 +1,23 @@
 """The S3 client, and the one place where botocore's and urllib3's errors end.
 
 Leaves: a client, and errors of our tree: a missing object is the caller's fault, refused access the operator's,
-throttling and timeouts the dependency's.
+throttling and timeouts the dependency's, and an unmet condition says that somebody else was there first.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from handler.errors import AccessDenied, CallerError, ConfigurationError, CutoutError, DependencyError, ObjectNotFound
+from handler.errors import (
+    AccessDenied,
+    CallerError,
+    ChangedMeanwhile,
+    ConfigurationError,
+    CutoutError,
+    DependencyError,
+    ObjectNotFound,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +27,11 @@ if TYPE_CHECKING:
 
 NOT_FOUND = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "NotFound", "404", "MethodNotAllowed", "405"})
 DENIED = frozenset({"AccessDenied", "Forbidden", "403", "AllAccessDisabled"})
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+UNMET = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "OperationAborted", "409"})
+
+Doing = Literal["read", "write", "remove"]
+NEEDS: dict[Doing, str] = {"read": "s3:GetObject", "write": "s3:PutObject", "remove": "s3:DeleteObject"}
 
 
 def make_client() -> S3Client:
@@ -33,7 +46,7 @@ def make_client() -> S3Client:
 
 
 @contextmanager
-def errors_of(place: str, *, writing: bool = False) -> Iterator[None]:
+def errors_of(place: str, doing: Doing = "read") -> Iterator[None]:
     """Turn what botocore raises about `place` into errors of our tree."""
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError  # noqa: PLC0415 - costs as much as boto3
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - botocore has it by now
@@ -41,35 +54,45 @@ def errors_of(place: str, *, writing: bool = False) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _named(error, place, writing=writing) from error
+        raise _named(error, place, doing) from error
     except ParamValidationError as error:  # a name that S3 could not have sent: refused before any request
-        kind = ConfigurationError if writing else CallerError
+        kind = CallerError if doing == "read" else ConfigurationError
         raise kind(f"{place} is no place in S3: {' '.join(str(error).split())}") from error
     # The latter comes from a body that breaks off in a way that botocore does not wrap.
     except (BotoCoreError, HTTPError) as error:
         raise DependencyError(f"{place} could not be reached: {type(error).__name__}: {error}") from error
 
 
-def _named(error: ClientError, place: str, *, writing: bool) -> CutoutError:
+def no_such_bucket(place: str) -> ConfigurationError:
+    """Say that the output bucket is not there."""
+    return ConfigurationError(f"{place} cannot be written, there is no such bucket: mend OUTPUT_BUCKET.")
+
+
+def _named(  # noqa: PLR0911 - a return for each kind
+    error: ClientError, place: str, doing: Doing
+) -> CutoutError:
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    do, needs = ("write", "s3:PutObject") if writing else ("read", "s3:GetObject")
+    if code in UNMET:
+        return ChangedMeanwhile(f"{place} was replaced between two looks at it ({code}).")
     if code in NOT_FOUND:
-        if writing:
-            return ConfigurationError(f"{place} cannot be written, there is no such bucket: mend OUTPUT_BUCKET.")
+        if code == "NoSuchBucket" and doing != "read":
+            return no_such_bucket(place)
+        if doing != "read":  # S3 says so where the object of If-Match is gone
+            return ChangedMeanwhile(f"{place} was removed between two looks at it ({code}).")
         return ObjectNotFound(f"{place} does not exist ({code}); it may have been deleted since the event was sent.")
     # Under a customer's key S3 passes KMS's refusal on, with a code of KMS's own or as AccessDenied with a message
     # about kms: https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html
     if code.startswith("KMS.") or (code in DENIED and "kms:" in message.lower()):
-        kms_needs = "kms:GenerateDataKey and kms:Decrypt" if writing else "kms:Decrypt"
+        kms_needs = "kms:Decrypt" if doing == "read" else "kms:GenerateDataKey and kms:Decrypt"
         return AccessDenied(
-            f"S3 refuses to {do} {place} because of its KMS key ({code}: {message}): the function's role needs "
+            f"S3 refuses to {doing} {place} because of its KMS key ({code}: {message}): the function's role needs "
             f"{kms_needs} on that key, and the key has to be enabled and its policy to allow the role."
         )
     if code in DENIED:
-        listing = "" if writing else ", and s3:ListBucket to tell a missing object from a refused one"
+        listing = ", and s3:ListBucket to tell a missing object from a refused one" if doing == "read" else ""
         return AccessDenied(
-            f"S3 refuses to {do} {place} ({code}): the function's role needs {needs}{listing}, and the bucket has to "
-            "belong to the expected account."
+            f"S3 refuses to {doing} {place} ({code}): the function's role needs {NEEDS[doing]}{listing}, and the "
+            "bucket has to belong to the expected account."
         )
     if code == "InvalidObjectState":
         return CallerError(f"{place} is archived: restore it from its storage class first.")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from handler.job import Invocation
 
 ACCEPTED = (
-    "API Gateway (REST and HTTP API), Function URL and ALB requests; S3 notifications; EventBridge schedules; "
+    "API Gateway (REST and HTTP API), Function URL and ALB requests; S3 notifications, straight or through "
+    "EventBridge, SQS and SNS; S3 Batch Operations; EventBridge schedules; "
     'and the pings {"warmup": true}, {"warmer": true} and those of serverless-plugin-warmup'
 )
 

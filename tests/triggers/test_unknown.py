@@ -10,7 +10,7 @@ from handler.app import MATCHES, match
 from handler.triggers.http import HttpCall
 from handler.triggers.ping import PingCall
 from handler.triggers.unknown import UnknownCall
-from handler.triggers.uploads import NotifiedCall, UnopenedCall
+from handler.triggers.uploads import BatchCall, DirectCall, QueueCall
 from local import events
 from tests.triggers.test_ping import PINGS
 
@@ -31,22 +31,29 @@ EVENT_FILES = {
     "apigw_v2_authorizer": UnknownCall,
     "apigw_websocket_connect": UnknownCall,
     "apigw_websocket_message": UnknownCall,
-    "eventbridge_s3": UnopenedCall,
+    "eventbridge_s3": DirectCall,
+    "eventbridge_s3_deleted": DirectCall,
     "function_url": HttpCall,
-    "s3_batch": UnopenedCall,
-    "s3_batch_v1_encoded": UnopenedCall,
-    "s3_batch_v2": UnopenedCall,
-    "s3_put": NotifiedCall,
-    "s3_put_versioned_realistic": NotifiedCall,
-    "s3_testevent": NotifiedCall,
+    "s3_batch": BatchCall,
+    "s3_batch_v1_encoded": BatchCall,
+    "s3_batch_v2": BatchCall,
+    "s3_put": DirectCall,
+    "s3_put_versioned_realistic": DirectCall,
+    "s3_removed": DirectCall,
+    "s3_testevent": DirectCall,
     "scheduled": PingCall,
-    "sns": UnopenedCall,
-    "sns_s3": UnopenedCall,
-    "sqs": UnopenedCall,
-    "sqs_eventbridge_s3": UnopenedCall,
-    "sqs_s3": UnopenedCall,
-    "sqs_s3_testevent": UnopenedCall,
-    "sqs_sns_s3": UnopenedCall,
+    "sns": DirectCall,
+    "sns_s3": DirectCall,
+    "sns_s3_testevent": DirectCall,
+    "sqs": QueueCall,
+    "sqs_eventbridge_s3": QueueCall,
+    "sqs_fifo_s3": QueueCall,
+    "sqs_s3": QueueCall,
+    "sqs_s3_mixed": QueueCall,
+    "sqs_s3_testevent": QueueCall,
+    "sqs_sns_s3": QueueCall,
+    "sqs_sns_s3_raw": QueueCall,
+    "sqs_sns_s3_testevent": QueueCall,
 }
 
 NOBODYS: list[Any] = [

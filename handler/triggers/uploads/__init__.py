@@ -1,65 +1,117 @@
 """Uploads: events that tell of new objects in a bucket, whichever way they arrive.
 
-The way of one: envelopes.py opens what it came in, records.py reads each record, run.py cuts out what it names, and
-reply.py answers in the form that makes its sender keep what has to be tried again.
+The way of one: envelopes.py opens what it came in, records.py reads each record, run.py brings the result of each
+object up to date at the place that place.py gives it, and reply.py answers in the form that makes its sender keep what
+has to be tried again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from handler.errors import NotTakenYet
-from handler.triggers.uploads.envelopes import Notification, Unopened, open_envelope
-from handler.triggers.uploads.reply import refuse, respond
-from handler.triggers.uploads.run import run
+from handler.errors import CutoutError, ObjectNotFound
+from handler.job import Failed
+from handler.triggers.uploads.envelopes import BatchJob, Direct, Message, Queue, open_envelope
+from handler.triggers.uploads.options import plain_rendering, rendering_of_arguments
+from handler.triggers.uploads.reply import (
+    Ended,
+    comes_again,
+    refuse,
+    refuse_batch_job,
+    to_asynchronous,
+    to_batch_job,
+    to_queue,
+)
+from handler.triggers.uploads.run import Worker
 
 if TYPE_CHECKING:
     from handler.environment import Environment
-    from handler.errors import CutoutError
-    from handler.job import Invocation
+    from handler.job import Invocation, Outcome
     from handler.triggers.call import Call
+    from handler.triggers.uploads.envelopes import Task
 
 
 def match(event: Any) -> Call | None:  # noqa: ANN401 - anything that JSON holds
     """Match a bucket's notifications, S3's test event, and the envelopes that carry them."""
-    opened = open_envelope(event)
-    if isinstance(opened, Notification):
-        return NotifiedCall(opened)
-    return None if opened is None else UnopenedCall(opened)
+    match open_envelope(event):
+        case Direct() as direct:
+            return DirectCall(direct)
+        case Queue() as queue:
+            return QueueCall(queue)
+        case BatchJob() as job:
+            return BatchCall(job)
+        case None:
+            return None
 
 
 @dataclass(frozen=True)
-class NotifiedCall:
-    """Records that came straight from the bucket, by an asynchronous invocation."""
+class DirectCall:
+    """Entries that came by an asynchronous invocation: from the bucket itself, EventBridge or SNS."""
 
-    notification: Notification
+    direct: Direct
 
     def answer(self, invocation: Invocation, environment: Environment) -> dict[str, Any]:
-        """Cut out every record's object. Raises Redelivery where any failed for a reason that may pass."""
-        return respond([(entry, run(entry, invocation, environment.pipeline)) for entry in self.notification.entries])
+        """Cut out every entry's object. Raises Redelivery where any has to come again."""
+        sender, pipeline = self.direct.sender, environment.pipeline
+        worker = Worker(sender, plain_rendering(pipeline.settings), invocation, pipeline)
+        return to_asynchronous(sender, [(entry, worker.run(entry)) for entry in self.direct.entries])
 
     def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:  # noqa: ARG002 - Call's signature
         """Raise what may pass, answer what would fail again."""
-        return refuse(error)
+        return refuse(self.direct.sender, error)
 
 
 @dataclass(frozen=True)
-class UnopenedCall:
-    """Uploads in an envelope that is known and not opened yet.
+class QueueCall:
+    """A batch of a queue's messages."""
 
-    Answering with a code would lose them, since these senders read raised errors only; so they are raised, and wait in
-    their queue or go to its dead letters.
-    """
+    queue: Queue
 
-    envelope: Unopened
+    def answer(self, invocation: Invocation, environment: Environment) -> dict[str, Any]:
+        """Cut out every message's objects, and name the messages that have to come again.
 
-    def answer(self, invocation: Invocation, environment: Environment) -> NoReturn:  # noqa: ARG002 - Call's signature
-        """Raise NotTakenYet."""
-        raise NotTakenYet(
-            f"Uploads that come through {self.envelope.name} are not taken yet: let the bucket notify the function."
-        )
+        In a FIFO queue those behind a failed one of their group wait for it: else they would overtake it.
+        """
+        worker = Worker("sqs", plain_rendering(environment.pipeline.settings), invocation, environment.pipeline)
+        held_back: set[str] = set()
+        messages: list[tuple[Message, list[Ended]]] = []
+        for message in self.queue.messages:
+            ended: list[Ended] = []
+            if message.group not in held_back:
+                ended = [(entry, worker.run(entry)) for entry in message.entries]
+            messages.append((message, ended))
+            if message.group is not None and (not ended or any(comes_again(outcome) for _, outcome in ended)):
+                held_back.add(message.group)
+        return to_queue(messages)
 
-    def refuse(self, error: CutoutError, invocation: Invocation) -> NoReturn:  # noqa: ARG002 - Call's signature
-        """Raise, so that the sender keeps the event."""
-        raise error
+    def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:  # noqa: ARG002 - Call's signature
+        """Raise what may pass, answer what would fail again."""
+        return refuse("sqs", error)
+
+
+@dataclass(frozen=True)
+class BatchCall:
+    """Tasks of a job of S3 Batch Operations."""
+
+    job: BatchJob
+
+    def answer(self, invocation: Invocation, environment: Environment) -> dict[str, Any]:
+        """Cut out every task's object as the job's arguments say. Raises InvalidParameter where they make no sense."""
+        rendering = rendering_of_arguments(self.job.arguments, environment.pipeline.settings)
+
+        worker = Worker("s3-batch", rendering, invocation, environment.pipeline)
+        return to_batch_job(self.job, [_outcome(task, worker) for task in self.job.tasks])
+
+    def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:  # noqa: ARG002 - Call's signature
+        """Answer for every task: an error that is raised tells the completion report nothing."""
+        return refuse_batch_job(self.job, error)
+
+
+def _outcome(task: Task, worker: Worker) -> Outcome:
+    """Work on the first object that there is of those that a task may name."""
+    for entry in task.candidates:
+        outcome = worker.run(entry)
+        if not (isinstance(outcome, Failed) and isinstance(outcome.error, ObjectNotFound)):
+            break
+    return outcome

@@ -1,15 +1,20 @@
 """Outcomes of uploads to what their sender reads.
 
-The invocation is asynchronous: what is returned goes to the log at best, and only a raised error makes Lambda try again
-and then hand the event to its dead letters. So if any object failed for a reason that may pass, the whole event is
-raised once all have been worked on; its finished objects are simply done again.
+| sender | what it reads |
+|---|---|
+| S3, EventBridge, SNS | nothing but a raised error: the invocation is asynchronous |
+| SQS | `batchItemFailures`: the messages that it is to keep |
+| S3 Batch Operations | `results`, with a code for each task and a sentence for the completion report |
+
+So one object that failed for a reason that may pass brings an asynchronous event back as a whole, once all of it has
+been worked on, and of a queue its own message alone. What is done already is then found done.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from handler.errors import CutoutError, Redelivery
+from handler.errors import CutoutError, ForeignMessage, Redelivery
 from handler.job import Done, Failed, Outcome, Skipped
 from handler.triggers.reply import Result, failed, reply, skipped
 from handler.triggers.uploads.records import Entry, NoUpload
@@ -17,22 +22,66 @@ from handler.triggers.uploads.records import Entry, NoUpload
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-EVENT = "s3"
+    from handler.triggers.uploads.envelopes import BatchJob, Message
+
+Ended = tuple[Entry, Outcome]
+
+# Of a completion report's sentence; what is longer tells nobody more.
+LONGEST_RESULT = 900
 
 
-def respond(ended: Sequence[tuple[Entry, Outcome]]) -> dict[str, Any]:
-    """Put the outcomes together. Raises Redelivery where any failed for a reason that may pass."""
-    retriable = [outcome.error for _, outcome in ended if isinstance(outcome, Failed) and outcome.error.retriable]
-    if retriable:
-        raise Redelivery(f"{len(retriable)} of {len(ended)} objects failed and may succeed later: {retriable[0]}")
-    return reply(EVENT, [_result(entry, outcome) for entry, outcome in ended])
+def to_asynchronous(sender: str, ended: Sequence[Ended]) -> dict[str, Any]:
+    """Put the outcomes together. Raises Redelivery where any has to come again."""
+    kept = [outcome.error for _, outcome in ended if isinstance(outcome, Failed) and comes_again(outcome)]
+    if kept:
+        raise Redelivery(f"{len(kept)} of {len(ended)} objects failed and may succeed later: {kept[0]}")
+    return reply(sender, [_result(entry, outcome) for entry, outcome in ended])
 
 
-def refuse(error: CutoutError) -> dict[str, Any]:
+def to_queue(messages: Sequence[tuple[Message, Sequence[Ended]]]) -> dict[str, Any]:
+    """Name the messages that the queue is to keep: those without an end, and those with an object to try again.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+
+    Raises Redelivery where one of them cannot be named: then it keeps them all.
+    """
+    kept = [message for message, ended in messages if not ended or any(comes_again(outcome) for _, outcome in ended)]
+    if not all(message.message_id for message in kept):
+        raise Redelivery("A message failed that has no messageId: the whole batch has to come again.")
+    results = [_result(entry, outcome) for _, ended in messages for entry, outcome in ended]
+    return reply("sqs", results, batchItemFailures=[{"itemIdentifier": message.message_id} for message in kept])
+
+
+def to_batch_job(job: BatchJob, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Give the response of S3 Batch Operations, nothing besides it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
+    """
+    return _batch_response(
+        job,
+        [
+            {"taskId": task.task_id, **_code_and_sentence(outcome)}
+            for task, outcome in zip(job.tasks, outcomes, strict=True)
+        ],
+    )
+
+
+def refuse_batch_job(job: BatchJob, error: CutoutError) -> dict[str, Any]:
+    """Answer for all tasks of a job that failed as a whole."""
+    failure = _failure(error)
+    return _batch_response(job, [{"taskId": task.task_id, **failure} for task in job.tasks])
+
+
+def refuse(sender: str, error: CutoutError) -> dict[str, Any]:
     """Raise what may pass, answer what would fail again."""
     if error.retriable:
         raise error
-    return reply(EVENT, [failed(error)])
+    return reply(sender, [failed(error)])
+
+
+def comes_again(outcome: Outcome) -> bool:
+    """Whether an outcome's sender has to keep what it sent: to try again, or for the dead letters."""
+    return isinstance(outcome, Failed) and (outcome.error.retriable or isinstance(outcome.error, ForeignMessage))
 
 
 def _result(entry: Entry, outcome: Outcome) -> Result:
@@ -58,6 +107,34 @@ def _made(done: Done) -> Mapping[str, object]:
         "destination": written,
         "width": file.width_px,
         "height": file.height_px,
-        "bytes": len(file.data),
+        "bytes": done.report.facts.output_bytes,
         "times_ms": {stage: round(milliseconds, 1) for stage, milliseconds in done.report.stages_ms.items()},
     }
+
+
+def _batch_response(job: BatchJob, results: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "invocationSchemaVersion": job.schema,
+        "treatMissingKeysAs": "TemporaryFailure",  # what got no result was not worked on
+        "invocationId": job.invocation_id,
+        "results": results,
+    }
+
+
+def _code_and_sentence(outcome: Outcome) -> dict[str, str]:
+    if isinstance(outcome, Failed):
+        return _failure(outcome.error)
+    if isinstance(outcome, Skipped):
+        return {"resultCode": "Succeeded", "resultString": _one_line(f"Nothing to do: {outcome.skip}")}
+    (file,) = outcome.files
+    sentence = f"{file.destination}: {file.width_px}x{file.height_px} px, {outcome.report.facts.output_bytes} bytes"
+    return {"resultCode": "Succeeded", "resultString": _one_line(sentence)}
+
+
+def _failure(error: CutoutError) -> dict[str, str]:
+    code = "TemporaryFailure" if error.retriable else "PermanentFailure"
+    return {"resultCode": code, "resultString": _one_line(f"{error.code}: {error}")}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST_RESULT]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import importlib.metadata
@@ -33,13 +34,18 @@ def _state() -> str:
 
 
 def _cached(name: str, make: Callable[[Path], object]) -> Path:
-    """Give the cached path for `name`; it is made under another name first, so that it is whole or not there."""
+    """Give the cached path for `name`; it is made under another name first, so that it is whole or not there.
+
+    Two processes may ask for it: one makes it, and the other waits.
+    """
     path = ROOT / ".cache" / "tests" / f"{_state()}-{name}"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(path.name + ".part")
-        make(unfinished)
-        unfinished.replace(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            unfinished = path.with_name(path.name + ".part")
+            make(unfinished)
+            unfinished.replace(path)
     return path
 
 
