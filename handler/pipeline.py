@@ -109,10 +109,13 @@ class _Passage:
         with self._watch.stage("cut"):
             colours = any(output.rendering.channels == "rgba" for output in self._job.outputs)
             subject = cut(picture, matte, colours=colours)
-        del picture, matte
-        files = tuple(self._make(subject, output) for output in self._job.outputs)
+        left = [subject]  # taken out for the last file, which is then painted and encoded without it
+        del picture, matte, subject
+        *others, last = self._job.outputs
+        files = [self._make(left[0], output) for output in others]
+        files.append(self._make(left.pop(), last))
         self._facts = replace(self._facts, output_bytes=sum(len(file.data) for file in files))
-        return files
+        return tuple(files)
 
     def _fetch(self) -> bytes:
         picture = self._job.picture
@@ -196,6 +199,7 @@ class _Passage:
             subject_px = subject.width_px * subject.height_px
             with memory_is_ours("the subject is put in its place"):
                 placed = place(subject, output.rendering, max(self._limits().canvas_px(), subject_px) / 1e6)
+            del subject
             painting = paint(placed, output.rendering, self._decoded(self._backdrop(output, subject_px)))
             del placed
         with self._watch.stage("encode"):
