@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from handler.errors import CallerError, ObjectNotFound
+from handler.errors import CallerError
 
 if TYPE_CHECKING:
     from handler.errors import CutoutError
@@ -22,11 +22,8 @@ OTHERWISE = "Mend what the reason says, then upload again under this key."
 
 
 def is_reported(error: CutoutError) -> bool:
-    """Whether an upload that fails so is done with, and somebody has to be told at its place.
-
-    An object that is gone has nobody who waits for it.
-    """
-    return isinstance(error, CallerError) and not isinstance(error, ObjectNotFound)
+    """Whether an upload that fails so is done with, and somebody has to be told at its place."""
+    return isinstance(error, CallerError)
 
 
 def error_report(error: CutoutError, provenance: Provenance) -> str:
