@@ -324,6 +324,16 @@ def test_a_message_without_an_id_brings_the_batch_back(function: Function) -> No
         function(event)
 
 
+def test_an_id_that_no_answer_could_be_encoded_with_brings_the_batch_back(function: Function) -> None:
+    event = events.sqs("Hello")
+    event["Records"][0]["messageId"] = "\ud800"
+    with pytest.raises(Redelivery, match="no messageId"):
+        function(event)
+    job = events.batch_job("photos", "folder/")
+    job["tasks"][0]["taskId"] = job["invocationId"] = "\ud800"
+    json.dumps(function(job), ensure_ascii=False).encode()
+
+
 def test_settings_without_sense_keep_every_message_in_its_queue(awaken: Awaken) -> None:
     function = awaken(MAX_INPUT_BYTES="lots")
     answer = function(events.load("sqs_fifo_s3"))
