@@ -16,7 +16,7 @@ import snapshot_restore_py
 from PIL import Image
 
 from handler import telemetry
-from handler.errors import UnknownForeground
+from handler.errors import Redelivery, UnknownForeground
 from handler.job import Failed, Inline, Invocation, Job, Output, Rendering
 from handler.pipeline import Pipeline
 from handler.settings import Settings
@@ -373,11 +373,15 @@ def test_a_restored_snapshot_runs_the_hook_that_makes_connections_new(
     awaken: Awaken, brightness: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Run what awslambdaric runs after a restore; the old client would go on to the old place."""
-    with hostile(s3_error(404, "NoSuchKey")) as old, hostile(s3_error(404, "NoSuchKey")) as new:
+    with hostile(s3_error(403, "AccessDenied")) as old, hostile(s3_error(403, "AccessDenied")) as new:
         function = awaken(MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_S3=old.url, OUTPUT_BUCKET="out")
-        function(events.upload("bucket", "a.png"))
+        with pytest.raises(Redelivery):
+            function(events.upload("bucket", "a.png"))
+        asked = len(old.requests)
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", new.url)
         for hook, arguments, named in snapshot_restore_py.get_after_restore():
             hook(*arguments, **named)
-        function(events.upload("bucket", "a.png"))
-    assert (len(old.requests), len(new.requests)) == (1, 1)
+        with pytest.raises(Redelivery):
+            function(events.upload("bucket", "a.png"))
+    assert (len(old.requests), len(new.requests)) == (asked, asked)
+    assert asked > 0

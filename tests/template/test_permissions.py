@@ -58,6 +58,7 @@ def test_the_actions_are_exactly_these() -> None:
             "sqs:SendMessage": ["${DeadLetters.Arn}"],
             "s3:GetObject": ["arn:aws:s3:::${OutputBucket}/cutouts/*", "arn:aws:s3:::${InputBucket}/*"],
             "s3:PutObject": ["arn:aws:s3:::${OutputBucket}/cutouts/*"],
+            "s3:DeleteObject": ["arn:aws:s3:::${OutputBucket}/cutouts/*"],
             "s3:ListBucket": ["arn:aws:s3:::${OutputBucket}", "arn:aws:s3:::${InputBucket}"],
             "s3:GetObjectVersion": ["arn:aws:s3:::${InputBucket}/*"],
             "lambda:InvokeFunction": ["arn:aws:lambda:us-east-1:123456789012:function:cutout:live"],
