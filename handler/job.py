@@ -148,6 +148,7 @@ class Output:
 
     rendering: Rendering = Rendering()
     destination: S3Destination | None = None  # None: it travels in the answer
+    max_bytes: int | None = None  # what can be carried; None: any
 
 
 @dataclass(frozen=True)
@@ -249,4 +250,5 @@ class Invocation:
     request_id: str
     function_arn: str | None = None
     remaining_ms: Callable[[], float] = field(default=lambda: float("inf"))
+    max_file_bytes: int | None = None  # of a picture that its sender can carry back; None: any
     cold_start: bool = False  # it is the first event of an environment that nothing had warmed at its start

@@ -10,21 +10,21 @@ import threading
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from handler import deadline, telemetry
-from handler.errors import CallerError, ConfigurationError, CutoutError, Skip, Unforeseen
+from handler.errors import CallerError, ConfigurationError, CutoutError, ResultTooLarge, Skip, Unforeseen
 from handler.job import Done, Facts, Failed, File, Inline, Invocation, Job, Outcome, Output, Report, Skipped
 from handler.model.door import Model
 from handler.pixels.archive import MEDIA_TYPE as ZIP
 from handler.pixels.archive import pack
 from handler.pixels.cut import Subject, cut
 from handler.pixels.decode import decode
-from handler.pixels.encode import MEDIA_TYPES, encode
+from handler.pixels.encode import MEDIA_TYPES, encode, least_bytes, require_encodable
 from handler.pixels.header import read_header
-from handler.pixels.layout import region_box, with_surroundings
+from handler.pixels.layout import bounded_size, region_box, with_surroundings
 from handler.pixels.limits import Limits, memory_is_ours
 from handler.pixels.paint import paint
 from handler.pixels.place import place
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from handler.job import FileFormat
     from handler.pixels.header import Header
     from handler.pixels.picture import Picture
     from handler.settings import Settings
@@ -129,6 +130,10 @@ class _Passage:
             header = read_header(data, self._limits())
             for output in self._job.outputs:  # before the network's seconds are spent on what cannot be finished
                 self._backdrop(output, header.width_px * header.height_px)
+                if output.rendering.crop is None:  # else the file's size depends on what is found
+                    _require_possible(
+                        output, *bounded_size(header.width_px, header.height_px, output.rendering.max_megapixels)
+                    )
             self._facts = replace(
                 self._facts, input_bytes=len(data), input_width_px=header.width_px, input_height_px=header.height_px
             )
@@ -206,7 +211,8 @@ class _Passage:
             if painting.file_format == "zip":
                 data, media_type = pack(painting.pixels), ZIP
             else:
-                data, media_type = encode(painting.pixels, painting.file_format), MEDIA_TYPES[painting.file_format]
+                data = encode(painting.pixels, painting.file_format, output.max_bytes)
+                media_type = MEDIA_TYPES[painting.file_format]
         self._pipeline.proven = True  # whatever becomes of the delivery
         height_px, width_px = painting.pixels.shape[:2]
         file = File(data, painting.file_format, width_px, height_px, painting.foreground, output.destination)
@@ -216,6 +222,24 @@ class _Passage:
                 self._pipeline.storage.deliver(output.destination, data, media_type)
             self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
         return file
+
+
+def _require_possible(output: Output, width_px: int, height_px: int) -> None:
+    """Refuse what no file of this size can be, whatever is in it: too long a side, or too large to be carried."""
+    rendering = output.rendering
+    if rendering.format == "zip":
+        require_encodable("jpg", width_px, height_px)
+        return
+    formats: tuple[FileFormat, ...] = ("png", "jpg") if rendering.format == "auto" else (rendering.format,)
+    if len(formats) == 1:
+        require_encodable(formats[0], width_px, height_px)
+    bands: Literal[1, 3] = 1 if rendering.channels == "alpha" else 3
+    least = min(least_bytes(file_format, width_px, height_px, bands) for file_format in formats)
+    if output.max_bytes is not None and least > output.max_bytes:
+        raise ResultTooLarge(
+            f"A {width_px}×{height_px} result has {least:,} bytes at the least, and {output.max_bytes:,} can be "
+            "carried. Ask for format=webp or a smaller size, such as size=hd, or upload it to the input bucket instead."
+        )
 
 
 @contextmanager

@@ -29,6 +29,8 @@ MAX_ANSWER_BYTES: dict[Sender, int] = {
     "function-url": 6_291_556,
     "alb": 1_048_576,
 }
+# An answer's headers and JSON around its picture, whose own size is what matters.
+LARGEST_HEAD_BYTES = 1_000
 # The gateways answer 504 then, while the function would run on:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 CALLER_WAITS_MS: dict[Sender, float] = {"rest": 29_000.0, "http-api": 30_000.0}
@@ -86,7 +88,9 @@ class HttpCall:
                 f"The {self.sender} event is not as AWS documents it ({type(error).__name__}: {error})."
             ) from error
         scope["trigger"] = self.sender
-        scope["invocation"] = self._within_the_callers_patience(invocation)
+        scope["invocation"] = dataclasses.replace(
+            self._within_the_callers_patience(invocation), max_file_bytes=max_file_bytes(self.sender)
+        )
         response: dict[str, Any] = request(HTTPCycle(scope, body)(application))
         size_bytes = len(json.dumps(response))
         if size_bytes > MAX_ANSWER_BYTES[self.sender]:
@@ -130,6 +134,11 @@ def _cors_headers(response: dict[str, Any]) -> dict[str, str]:
     """Give what the application has said of who may read its answer."""
     headers = response.get("headers") or {name: values[-1] for name, values in response["multiValueHeaders"].items()}
     return {name: value for name, value in headers.items() if name.startswith("access-control-") or name == "vary"}
+
+
+def max_file_bytes(sender: Sender) -> int:
+    """Say how large a picture may be that travels as base64 in an answer with the headers of any."""
+    return (MAX_ANSWER_BYTES[sender] - LARGEST_HEAD_BYTES) // 4 * 3
 
 
 def _sender(event: dict[str, Any], context: dict[str, Any]) -> Sender | None:

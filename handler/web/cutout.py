@@ -128,7 +128,7 @@ class Asked:
         rendering = self.wish.rendering
         if backdrop is not None:
             rendering = dataclasses.replace(rendering, background=Inline(backdrop))
-        return Job(trigger, Inline(data), (Output(rendering),), self.wish.region)
+        return Job(trigger, Inline(data), (Output(rendering, max_bytes=invocation.max_file_bytes),), self.wish.region)
 
 
 def _about_the_picture(body: Body) -> list[CallerError]:

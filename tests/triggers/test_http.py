@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from handler import telemetry
-from handler.triggers.http import MAX_ANSWER_BYTES
+from handler.triggers.http import MAX_ANSWER_BYTES, max_file_bytes
 from local import events
 from tests.clients import REMOVEBG, SENDERS, BrokenContext, Context, Sender, read
-from tests.pictures import save, scene
+from tests.pictures import png_claiming, save, scene
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ def test_an_albs_refusal_has_its_form_of_headers(function: Function) -> None:
 def test_an_alb_carries_one_megabyte(function: Function) -> None:
     refused = function.cut_out(noise(700, 700), sender="alb", format="png")
     assert (refused.status, refused.error["code"]) == (400, "result_too_large")
-    assert "1,048,576" in refused.error["detail"]
+    assert f"{max_file_bytes('alb'):,}" in refused.error["detail"]
     assert function.cut_out(noise(700, 700), sender="rest", format="png").status == 200
 
 
@@ -93,10 +93,36 @@ def test_a_result_beyond_six_megabytes_is_refused_with_what_helps(function: Func
     large = noise(1300, 1300)
     refused = function.cut_out(large, format="png")
     assert (refused.status, refused.error["code"]) == (400, "result_too_large")
-    for helps in ("format=webp", "smaller size", "input bucket", f"{MAX_ANSWER_BYTES['http-api']:,}"):
+    for helps in ("format=webp", "smaller size", "input bucket", f"{max_file_bytes('http-api'):,}"):
         assert helps in refused.error["detail"]
-    assert log.of("answer too large")
+    assert [line["code"] for line in log.of("picture")] == ["result_too_large"]
     assert function.cut_out(large, format="jpg", size="preview").status == 200
+
+
+def test_a_zip_beyond_six_megabytes_is_refused_with_what_helps(function: Function, log: Log) -> None:
+    """Its two files are known only when both are packed: the answer as a whole is measured."""
+    refused = function.cut_out(noise(2300, 2300), format="zip")
+    assert (refused.status, refused.error["code"]) == (400, "result_too_large")
+    assert f"{MAX_ANSWER_BYTES['http-api']:,}" in refused.error["detail"]
+    assert log.of("answer too large")
+
+
+@pytest.mark.parametrize(
+    ("size", "fields", "code"),
+    [
+        ((10_000, 5_000), {"format": "jpg"}, "result_too_large"),
+        ((20_000, 100), {"format": "webp"}, "invalid_dimensions"),
+    ],
+    ids=["a large JPEG for an ALB", "a side that WebP cannot hold"],
+)
+def test_what_no_result_can_be_is_refused_before_the_work(
+    awaken: Awaken, brightness: Path, size: tuple[int, int], fields: dict[str, str], code: str
+) -> None:
+    """The pictures' sizes are claimed and their data is not there, so that decoding them would be another error."""
+    function = awaken(MODEL_DIR=str(brightness))
+    refused = function.cut_out(png_claiming(*size), sender="alb", **fields)
+    assert (refused.status, refused.error["code"]) == (400, code)
+    assert not function.model.loaded
 
 
 def test_an_answer_that_is_returned_fits(function: Function, picture: bytes) -> None:
@@ -186,8 +212,6 @@ def test_a_gateways_patience_bounds_the_time(
 ) -> None:
     """A picture that the function has 300 s for, and the gateway 30, is refused; a Function URL waits for it."""
     function = awaken(MODEL_DIR=str(brightness), MAX_INPUT_MEGAPIXELS="400", MAX_INPUT_BYTES="500000000")
-    from tests.pictures import png_claiming  # noqa: PLC0415 - the sizes are claimed, the data is not there
-
     huge = png_claiming(20_000, 10_000)  # 200 megapixels: 60 s by the pipeline's own rate
     refused = function.cut_out(huge, sender=sender)
     assert (refused.status, refused.error["code"]) == (503, "time_too_short")
@@ -268,8 +292,6 @@ def test_a_gateways_seconds_count_from_the_requests_arrival(
 def test_a_request_that_was_saved_and_sent_again_has_a_gateways_whole_time_and_no_more(
     awaken: Awaken, brightness: Path, picture: bytes, sender: Sender, seconds_ago: int
 ) -> None:
-    from tests.pictures import png_claiming  # noqa: PLC0415 - as above
-
     function = awaken(MODEL_DIR=str(brightness), MAX_INPUT_MEGAPIXELS="400", MAX_INPUT_BYTES="500000000")
     assert read(function(arrived(sender, picture, seconds_ago))).status == 200
     too_long = read(function(arrived(sender, png_claiming(20_000, 10_000), seconds_ago)))
