@@ -49,7 +49,7 @@ def paths(event: Any, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [so_far, *(path for key, value in inner for path in paths(value, (*so_far, key)))]
 
 
-def each_damage(event: Any, share: int = 3) -> Iterator[Any]:
+def each_damage(event: Any, share: int = 6) -> Iterator[Any]:
     """Drop each value of an event, and replace each by every odd one, or by one in `share` of them, in turns."""
     for number, (*way, last) in enumerate(path for path in paths(event) if path):
         for odd in [KeyError, *ODD_VALUES[number % share :: share]]:
