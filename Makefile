@@ -44,7 +44,7 @@ types: .venv-model/ready ## mypy on all of the code
 	.venv-model/bin/python -m mypy $(CODE)
 
 # A file's tests stay on one core, since they share its fixtures. The model's two files export a network each, side by side.
-PYTEST = $(VENV)/bin/pytest -m 'not model' --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST = $(VENV)/bin/pytest -m 'not model' --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 check: $(VENV)/ready .venv-model/ready build/model/u2netp/model.json ## all tests, and the coverage
 	$(PYTEST) --cov
 	OMP_NUM_THREADS=1 NUMBA_CACHE_DIR=$(CURDIR)/.cache/numba .venv-model/bin/python -m pytest -m model \

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.hostile import Seen
 
 LONG = "FUZZ_EXAMPLES" in os.environ
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "250"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "180"))
 fuzzed = settings(max_examples=EXAMPLES, derandomize=not LONG, database=None)
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from local.s3 import LocalS3
     from tests.hostile import Hostile, Seen
 
-EXAMPLES = int(os.environ.get("DELIVERIES", "20"))
+EXAMPLES = int(os.environ.get("DELIVERIES", "12"))
 KEYS = ("a.png", "b c+é.png")
 # Uploads to choose from; None: words, which are no picture.
 SIZES: tuple[tuple[int, int] | None, ...] = ((40, 30), (20, 10), None)
