@@ -6,6 +6,7 @@ tree. It must not know which event woke the function, nor what an answer looks l
 
 from __future__ import annotations
 
+import functools
 import threading
 import traceback
 from contextlib import contextmanager
@@ -18,7 +19,6 @@ from handler import deadline, telemetry
 from handler.errors import CallerError, ConfigurationError, CutoutError, ResultTooLarge, Skip, Unforeseen
 from handler.job import Done, Facts, Failed, File, Inline, Invocation, Job, Outcome, Output, Report, Skipped
 from handler.model.door import Model
-from handler.pixels.archive import MEDIA_TYPE as ZIP
 from handler.pixels.archive import pack
 from handler.pixels.cut import Subject, cut
 from handler.pixels.decode import decode
@@ -127,8 +127,10 @@ class _Passage:
 
     def _decode(self, data: bytes) -> Picture:
         with self._watch.stage("decode"):
-            header = read_header(data, self._limits())
-            for output in self._job.outputs:  # before the network's seconds are spent on what cannot be finished
+            header = read_header(data, self._limits)
+            # Before the network's seconds are spent on what cannot be finished. A background is recognised anew when it
+            # is painted: its header may hold a copy of the file, which would live through the network's peak.
+            for output in self._job.outputs:
                 self._backdrop(output, header.width_px * header.height_px)
                 if output.rendering.crop is None:  # else the file's size depends on what is found
                     _require_possible(
@@ -182,7 +184,9 @@ class _Passage:
         matte[region.slices] = seen[within.slices]
         return matte
 
+    @functools.cached_property
     def _limits(self) -> Limits:
+        """What this job's pictures may cost; read once, since an unloaded model is asked for its manifest."""
         return Limits.of(self._pipeline.settings, self._pipeline.model.peak_bytes())
 
     def _backdrop(self, output: Output, subject_px: int) -> Header | None:
@@ -191,7 +195,7 @@ class _Passage:
         if not isinstance(background, Inline):
             return None
         with _about_the_background():
-            return read_header(background.data, self._limits().beside(subject_px))
+            return read_header(background.data, self._limits.beside(subject_px))
 
     def _decoded(self, backdrop: Header | None) -> Picture | None:
         if backdrop is None:
@@ -203,23 +207,22 @@ class _Passage:
         with self._watch.stage("paint"):
             subject_px = subject.width_px * subject.height_px
             with memory_is_ours("the subject is put in its place"):
-                placed = place(subject, output.rendering, max(self._limits().canvas_px(), subject_px) / 1e6)
+                placed = place(subject, output.rendering, max(self._limits.canvas_px(), subject_px) / 1e6)
             del subject
             painting = paint(placed, output.rendering, self._decoded(self._backdrop(output, subject_px)))
             del placed
         with self._watch.stage("encode"):
             if painting.file_format == "zip":
-                data, media_type = pack(painting.pixels), ZIP
+                data = pack(painting.pixels)
             else:
                 data = encode(painting.pixels, painting.file_format, output.max_bytes)
-                media_type = MEDIA_TYPES[painting.file_format]
         self._pipeline.proven = True  # whatever becomes of the delivery
         height_px, width_px = painting.pixels.shape[:2]
         file = File(data, painting.file_format, width_px, height_px, painting.foreground, output.destination)
         if output.destination is not None:
             with self._watch.stage("deliver"):
                 deadline.require(self._invocation, deadline.DELIVER_MS)
-                self._pipeline.storage.deliver(output.destination, data, media_type)
+                self._pipeline.storage.deliver(output.destination, data, MEDIA_TYPES[file.file_format])
             self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
         return file
 

@@ -16,7 +16,6 @@ from handler.pixels.picture import bands
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MEDIA_TYPE = "application/zip"
 COLOUR_NAME, ALPHA_NAME = "color.jpg", "alpha.png"
 
 

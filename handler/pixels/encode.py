@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
-    from handler.job import FileFormat
+    from handler.job import FileFormat, ResultFormat
 
 
 # The largest side each format can hold.
 MAX_SIDE_PX: dict[FileFormat, int] = {"jpg": 65_500, "webp": 16_383, "png": 2**31 - 1}
-MEDIA_TYPES: dict[FileFormat, str] = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+MEDIA_TYPES: dict[ResultFormat, str] = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "webp": "image/webp",
+    "zip": "application/zip",  # made by archive.py
+}
 
 
 def encode(pixels: NDArray[np.uint8], file_format: FileFormat, max_bytes: int | None = None) -> bytes:

@@ -45,7 +45,7 @@ def paint(subject: Subject, rendering: Rendering, backdrop: Picture | None = Non
 def _painting(subject: Subject, rendering: Rendering, backdrop: Picture | None) -> Painting:
     if rendering.channels == "alpha" or subject.rgb is None:
         return Painting(subject.alpha, "png" if rendering.format == "auto" else rendering.format, subject.box)
-    is_opaque = bool(subject.alpha.min() == 255)
+    is_opaque = subject.opaque
     if is_opaque:
         pixels = subject.rgb
     elif (ground := _ground(subject, rendering, backdrop)) is None and rendering.shadow is None:

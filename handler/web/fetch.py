@@ -22,6 +22,7 @@ from concurrent.futures import TimeoutError as ResolverTimeout
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
@@ -207,8 +208,6 @@ def _read(response: BaseHTTPResponse, max_bytes: int, deadline: float) -> bytes:
 
 def _absolute(location: str, target: Target) -> str:
     """Give the URL that a redirect leads to: absolute, or on the same server."""
-    from urllib.parse import urljoin  # noqa: PLC0415 - redirects are few
-
     if not location:
         raise Unfetchable("The URL's server redirects to nowhere.")
     return urljoin(f"{target.scheme}://{_host_header(target)}{target.request_uri}", location)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from handler.errors import CutoutError, MissingSource, Unauthorized
+from handler.pixels.encode import MEDIA_TYPES
 from handler.web.account import CREDITS
 from handler.web.contract import Contract
 from handler.web.parameters.kinds import choice
 from handler.web.parameters.table import BG_COLOR, CHANNELS, CROP, FORMAT, IMAGE_FILE, SIZE, Group, Parameter
-from handler.web.removebg import REMOVEBG, media_type, wants_json
+from handler.web.removebg import REMOVEBG, wants_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -41,7 +42,7 @@ ONE_PICTURE = dataclasses.replace(IMAGE_FILE, meaning="The picture.")
 
 def _segmented(request: Request, file: File, wish: Wish) -> Response:  # noqa: ARG001 - a contract's signature
     if not wants_json(request.headers.get("accept", "")):
-        return Response(file.data, media_type=media_type(file))
+        return Response(file.data, media_type=MEDIA_TYPES[file.file_format])
     return JSONResponse({"base64img": base64.b64encode(file.data).decode("ascii")})
 
 
@@ -81,7 +82,7 @@ def _by_accept(request: Request) -> dict[str, str]:
 
 def _dropped(request: Request, file: File, wish: Wish) -> Response:  # noqa: ARG001 - a contract's signature
     headers = {"x-remaining-credits": str(CREDITS), "x-credits-consumed": "0"}
-    return Response(file.data, media_type=media_type(file), headers=headers)
+    return Response(file.data, media_type=MEDIA_TYPES[file.file_format], headers=headers)
 
 
 def _dropped_status(error: CutoutError) -> int:

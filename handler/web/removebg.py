@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from handler.errors import error_document
-from handler.pixels.archive import MEDIA_TYPE as ZIP
 from handler.pixels.encode import MEDIA_TYPES
 from handler.web.account import rate_limit_headers
 from handler.web.contract import Contract
@@ -27,11 +26,6 @@ EXPOSED_HEADERS = (
 )
 # Nothing is classified here.
 FOREGROUND_TYPE = "other"
-
-
-def media_type(file: File) -> str:
-    """Give a file's media type."""
-    return ZIP if file.file_format == "zip" else MEDIA_TYPES[file.file_format]
 
 
 def wants_json(accept: str) -> bool:
@@ -58,7 +52,7 @@ def answer(request: Request, file: File, wish: Wish) -> Response:
         **{name: str(side) for name, side in zip(BOX_HEADERS, sides, strict=True)},
     }
     if not wants_json(request.headers.get("accept", "")):
-        return Response(file.data, media_type=media_type(file), headers=headers)
+        return Response(file.data, media_type=MEDIA_TYPES[file.file_format], headers=headers)
     document = {
         "result_b64": base64.b64encode(file.data).decode("ascii"),
         "foreground_top": box.top_px,

@@ -19,11 +19,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from handler.errors import ForeignMessage, MalformedEvent, Skip
 from handler.job import S3Object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TEST_EVENT = Skip("It is S3's test event; the notification works.")
 
@@ -41,37 +44,15 @@ Entry = S3Object | NoUpload
 
 def read_notification(record: dict[str, Any]) -> Entry:
     """Read a record of the form that S3 sends itself. Never raises."""
-    try:
-        thing = _inner(record, "s3", "object")
-        picture = S3Object(
-            _text("s3.bucket.name", _inner(record, "s3", "bucket").get("name")),
-            _decoded("s3.object.key", thing.get("key")),
-            _text_or_none("s3.object.versionId", thing.get("versionId")),
-            _hexadecimal("s3.object.sequencer", thing.get("sequencer")),
-            _text_or_none("s3.object.eTag", thing.get("eTag")),
-        )
-    except MalformedEvent as error:
-        return NoUpload(None, error)
     name = str(record.get("eventName", "ObjectCreated:"))
     created = name.removeprefix("s3:").startswith("ObjectCreated:")
-    return _upload_or_skip(picture, None if created else name, "ObjectCreated", thing.get("size"))
+    return _read(record, NOTIFICATION, None if created else name)
 
 
 def read_eventbridge(event: dict[str, Any]) -> Entry:
     """Read an event of the form in which S3 sends it to EventBridge. Never raises."""
-    try:
-        thing = _inner(event, "detail", "object")
-        picture = S3Object(
-            _text("detail.bucket.name", _inner(event, "detail", "bucket").get("name")),
-            _text("detail.object.key", thing.get("key")),
-            _text_or_none("detail.object.version-id", thing.get("version-id")),
-            _hexadecimal("detail.object.sequencer", thing.get("sequencer")),
-            _text_or_none("detail.object.etag", thing.get("etag")),
-        )
-    except MalformedEvent as error:
-        return NoUpload(None, error)
     name = str(event.get("detail-type"))
-    return _upload_or_skip(picture, None if name == "Object Created" else name, "Object Created", thing.get("size"))
+    return _read(event, EVENTBRIDGE, None if name == "Object Created" else name)
 
 
 def read_task(task: Any, schema: str) -> tuple[Entry, ...]:  # noqa: ANN401 - anything that JSON holds
@@ -90,6 +71,23 @@ def read_task(task: Any, schema: str) -> tuple[Entry, ...]:  # noqa: ANN401 - an
         return (NoUpload(None, error),)
     pictures = [S3Object(bucket, key, version_id) for key in dict.fromkeys(keys)]
     return tuple(_upload_or_skip(picture, None, "", None) for picture in pictures)
+
+
+def _read(record: dict[str, Any], form: _Form, other: str | None) -> Entry:
+    """Read a record; `other` is its event's name where that is none that creates an object."""
+    try:
+        thing = _inner(record, form.room, "object")
+        name = f"{form.room}.object"
+        picture = S3Object(
+            _text(f"{form.room}.bucket.name", _inner(record, form.room, "bucket").get("name")),
+            form.read_key(f"{name}.key", thing.get("key")),
+            _text_or_none(f"{name}.{form.version_id}", thing.get(form.version_id)),
+            _hexadecimal(f"{name}.sequencer", thing.get("sequencer")),
+            _text_or_none(f"{name}.{form.etag}", thing.get(form.etag)),
+        )
+    except MalformedEvent as error:
+        return NoUpload(None, error)
+    return _upload_or_skip(picture, other, form.created, thing.get("size"))
 
 
 def _upload_or_skip(picture: S3Object, other: str | None, needed: str, size: object) -> Entry:
@@ -137,3 +135,18 @@ def _hexadecimal(name: str, value: object) -> str | None:
     if not re.fullmatch(r"[0-9a-fA-F]{1,64}", text):  # S3's have 16 to 20; it becomes metadata, which is short ASCII
         raise MalformedEvent(f"A record's {name} is {text[:80]!r}; up to 64 hexadecimal digits are needed.")
     return text
+
+
+@dataclass(frozen=True)
+class _Form:
+    """Where one sender puts what every sender says of an object."""
+
+    room: str
+    version_id: str
+    etag: str
+    created: str  # the name of its events that create an object
+    read_key: Callable[[str, object], str]
+
+
+NOTIFICATION = _Form("s3", "versionId", "eTag", "ObjectCreated", _decoded)
+EVENTBRIDGE = _Form("detail", "version-id", "etag", "Object Created", _text)
