@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal
 
 import urllib3
 
-from tests.hostile import Answer, Hostile, Seen
+from tests.hostile import HANG_UP, Answer, Hostile, Seen, hostile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,51 +35,20 @@ Fault = Answer | Cut | None  # an Answer comes from the proxy, and S3 never sees
 def faulty(url: str, fault_of: Callable[[Seen], Fault]) -> Iterator[Hostile]:
     """Start a proxy before the S3 at `url` that asks `fault_of` about every request, and stop it again."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(request: Seen) -> Answer:
+        fault = fault_of(request)
+        if isinstance(fault, Cut) and fault.where == "before":
+            return Answer(HANG_UP)
+        answer = fault if isinstance(fault, Answer) else _forward(url, request)
+        if not isinstance(fault, Cut):
+            return answer
+        if fault.where == "after":
+            return Answer(HANG_UP)
+        whole = {"content-length": str(len(answer.body)), **answer.headers}
+        return Answer(answer.status, answer.body[: len(answer.body) // 2], whole)
 
-        def _reply(self) -> None:
-            self.close_connection = True
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            request = Seen(self.command, self.path, dict(self.headers), body)
-            seen.requests.append(request)
-            fault = fault_of(request)
-            if isinstance(fault, Cut) and fault.where == "before":
-                self._hang_up()
-                return
-            answer = fault if isinstance(fault, Answer) else _forward(url, request)
-            if isinstance(fault, Cut) and fault.where == "after":
-                self._hang_up()
-                return
-            self.send_response(answer.status)
-            for name, value in {
-                "content-length": str(len(answer.body)),
-                **answer.headers,
-                "connection": "close",
-            }.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.body[: len(answer.body) // 2] if isinstance(fault, Cut) else answer.body)
-
-        def _hang_up(self) -> None:
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _reply  # noqa: N815 - http.server's names
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    seen = Hostile(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with hostile(answer) as proxy:
+        yield proxy
 
 
 def behind(awaken: Awaken, brightness: Path, buckets: Buckets, proxy: Hostile, **more: str) -> Function:

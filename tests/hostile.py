@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 NEVER = -1  # a status: the server takes the request and says nothing
+HANG_UP = -2  # a status: it ends the connection instead of answering
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ def hostile(answers: Answer | Callable[[Seen], Answer]) -> Iterator[Hostile]:
             if answer.status == NEVER:
                 over.wait(30)
                 return
+            if answer.status == HANG_UP:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
             self.send_response(answer.status)
             for name, value in {
                 "content-length": str(len(answer.body)),
@@ -75,7 +80,7 @@ def hostile(answers: Answer | Callable[[Seen], Answer]) -> Iterator[Hostile]:
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
 
-        do_GET = do_PUT = do_POST = do_HEAD = _reply  # noqa: N815 - http.server's names
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _reply  # noqa: N815 - http.server's names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
             """Say nothing."""

@@ -5,27 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from local import events
 from local.emulator import Emulator
-from tests.conftest import Buckets
 from tests.pictures import sample, save, scene
 from tests.test_end_to_end import form_event
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.s3 import LocalS3
-
-
-@pytest.fixture
-def stores(s3: LocalS3) -> Buckets:
-    made = Buckets(s3)
-    for name in (made.uploads, made.cutouts):
-        s3.client.create_bucket(Bucket=name)
-    return made
+    from tests.conftest import Buckets
 
 
 def memory_growth(function: Emulator, requests: list[Any]) -> float:
@@ -59,14 +49,16 @@ def test_200_requests_of_many_sizes_do_not_grow_beyond_the_largest(brightness: P
         )
 
 
-def test_200_uploads_leave_memory_where_it_was_after_the_first_20(brightness: Path, stores: Buckets) -> None:
+def test_200_uploads_leave_memory_where_it_was_after_the_first_20(brightness: Path, buckets: Buckets) -> None:
     """Ten messages in an event, what is written is not kept."""
     noise = np.random.default_rng(3).integers(100, 255, (200, 200, 3), np.uint8)
     keys = [f"many/{number}.jpg" for number in range(200)]
     for key in keys:
-        stores.put(key, save(Image.fromarray(noise), "JPEG", quality=85))
-    tens = [events.sqs(*(events.upload(stores.uploads, key) for key in keys[at : at + 10])) for at in range(0, 200, 10)]
-    with Emulator({"MODEL_DIR": str(brightness), **stores.environment()}) as function:
+        buckets.put(key, save(Image.fromarray(noise), "JPEG", quality=85))
+    tens = [
+        events.sqs(*(events.upload(buckets.uploads, key) for key in keys[at : at + 10])) for at in range(0, 200, 10)
+    ]
+    with Emulator({"MODEL_DIR": str(brightness), **buckets.environment()}) as function:
         for event in tens[:2]:
             assert function.invoke(event).payload["batchItemFailures"] == []
         after_20 = function.resident_bytes()

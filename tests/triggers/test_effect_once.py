@@ -59,6 +59,16 @@ def methods(proxy: Hostile) -> list[str]:
     return [request.method for request in proxy.requests]
 
 
+def replaced(buckets: Buckets) -> Callable[[], Fault]:
+    """Replace the upload by a smaller picture, and let the request through."""
+
+    def replace() -> Fault:
+        buckets.put("a.png", save(scene(20, 10)))
+        return None
+
+    return replace
+
+
 def test_a_repeated_delivery_finds_the_work_done_before_it_reads_or_computes_anything(
     awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes, metrics: Metrics
 ) -> None:
@@ -209,11 +219,7 @@ def test_a_source_replaced_while_it_is_cut_out_is_cut_out_again(
     """Its event may have come and gone: whoever writes looks once more."""
     buckets.put("a.png", save(scene(40, 30)))
 
-    def replace() -> Fault:
-        buckets.put("a.png", save(scene(20, 10)))
-        return None
-
-    with faulty(buckets.server.url, once("PUT", RESULT, replace)) as proxy:
+    with faulty(buckets.server.url, once("PUT", RESULT, replaced(buckets))) as proxy:
         function = behind(awaken, brightness, buckets, proxy)
         result = only(function(event(buckets)))
     assert (result["status"], result["width"], result["height"]) == ("success", 20, 10)
@@ -247,11 +253,7 @@ def test_a_source_replaced_between_its_head_and_its_bytes_is_read_whole(
 ) -> None:
     buckets.put("a.png", save(scene(40, 30)))
 
-    def replace() -> Fault:
-        buckets.put("a.png", save(scene(20, 10)))
-        return None
-
-    with faulty(buckets.server.url, once("GET", "/a.png", replace)) as proxy:
+    with faulty(buckets.server.url, once("GET", "/a.png", replaced(buckets))) as proxy:
         result = only(behind(awaken, brightness, buckets, proxy)(event(buckets)))
     newest = buckets.server.client.head_object(Bucket=buckets.uploads, Key="a.png")["ETag"].strip('"')
     assert (result["width"], result["height"]) == (20, 10)
