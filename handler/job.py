@@ -127,15 +127,17 @@ class Shadow:
 class Rendering:
     """How a file is to look. The fields stand in the order in which they take effect.
 
-    Hard edges → crop → scale and position on the canvas → the canvas's size → shadow → background → format. So a
+    Hard edges → crop → aspect ratio → scale and position on the canvas → the canvas's size → shadow → background → format. So a
     cropped file of a small size has all the detail that the picture has, and a shadow ends where the canvas does.
     """
 
     soft_edges: bool = True  # False: each pixel is the subject's or is not
     crop: Margins | None = None  # cut off what is empty around the subject, then add these; None: the whole picture
+    aspect_ratio: float | None = None  # width by height to which the canvas is widened; None: as it is
     scale: float | None = None  # share of the canvas that the subject is to fill, 0 to 1; None: its own size
     position: Position | None = None  # None: where it was
     max_megapixels: float | None = None  # the canvas is scaled down to this; None: the picture's own size
+    max_side_px: int | None = None  # and until no side is longer than this
     shadow: Shadow | None = None
     background: Rgba | Inline | None = None  # a picture is scaled to cover the canvas, and centred
     channels: Channels = "rgba"  # alpha: the matte alone, in grey, without shadow and background

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from handler.job import FileFormat
+    from handler.job import FileFormat, Rendering
     from handler.pixels.header import Header
     from handler.pixels.picture import Picture
     from handler.settings import Settings
@@ -132,31 +132,32 @@ class _Passage:
             # is painted: its header may hold a copy of the file, which would live through the network's peak.
             for output in self._job.outputs:
                 self._backdrop(output, header.width_px * header.height_px)
-                if output.rendering.crop is None:  # else the file's size depends on what is found
-                    _require_possible(
-                        output, *bounded_size(header.width_px, header.height_px, output.rendering.max_megapixels)
-                    )
+                rendering = output.rendering
+                # Else the file's size depends on what is found, or on which way is up.
+                if rendering.crop is None and rendering.aspect_ratio is None:
+                    _require_possible(output, *_scaled_size(header, rendering))
             self._facts = replace(
                 self._facts, input_bytes=len(data), input_width_px=header.width_px, input_height_px=header.height_px
             )
             needed_ms = deadline.expected_ms(self._pipeline.model, header.width_px, header.height_px)
             deadline.require(self._invocation, needed_ms)
-            picture = decode(header, self._largest_megapixels())
+            picture = decode(header, *self._largest_size(header))
         self._facts = replace(
             self._facts, format=picture.format, width_px=picture.width_px, height_px=picture.height_px
         )
         return picture
 
-    def _largest_megapixels(self) -> float | None:
-        """Give the size at which one look of the network serves every output; None: the picture's own.
+    def _largest_size(self, header: Header) -> tuple[float | None, int | None]:
+        """Give the megapixels and the side at which one look of the network serves every output; None: the picture's.
 
         What is cut out of a part of the picture, or scales a part up, is made from all the detail that there is.
         """
         renderings = [output.rendering for output in self._job.outputs]
-        if self._job.region is not None or any(one.crop is not None or one.scale is not None for one in renderings):
-            return None
-        sizes = [one.max_megapixels for one in renderings]
-        return None if None in sizes else max(size for size in sizes if size is not None)
+        parts = [part for one in renderings for part in (one.crop, one.aspect_ratio, one.scale)]
+        if self._job.region is not None or any(part is not None for part in parts):
+            return None, None
+        largest = max(renderings, key=lambda one: _scaled_size(header, one))
+        return largest.max_megapixels, largest.max_side_px
 
     def _predict(self, picture: Picture) -> NDArray[np.float32]:
         model = self._pipeline.model
@@ -225,6 +226,11 @@ class _Passage:
                 self._pipeline.storage.deliver(output.destination, data, MEDIA_TYPES[file.file_format])
             self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
         return file
+
+
+def _scaled_size(header: Header, rendering: Rendering) -> tuple[int, int]:
+    """Give the size of the whole picture as a rendering bounds it."""
+    return bounded_size(header.width_px, header.height_px, rendering.max_megapixels, rendering.max_side_px)
 
 
 def _require_possible(output: Output, width_px: int, height_px: int) -> None:

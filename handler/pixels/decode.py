@@ -32,8 +32,8 @@ ORIENTATION = 0x0112
 FORGIVEN_ROWS = 16
 
 
-def decode(header: Header, max_megapixels: float | None = None) -> Picture:
-    """Decode the first frame to upright sRGB, scaled down to `max_megapixels` where that is less than the picture.
+def decode(header: Header, max_megapixels: float | None = None, max_side_px: int | None = None) -> Picture:
+    """Decode the first frame to upright sRGB, scaled down to both bounds where they are less than the picture.
 
     Raises UnreadableImage where the data is cut short or damaged, OutOfMemory.
     """
@@ -48,7 +48,7 @@ def decode(header: Header, max_megapixels: float | None = None) -> Picture:
             f"The picture's data is damaged or cut short ({type(error).__name__}: {error}). Export it again."
         ) from error
     with memory_is_ours("the picture is scaled down"):
-        size = bounded_size(rgb.shape[1], rgb.shape[0], max_megapixels)
+        size = bounded_size(rgb.shape[1], rgb.shape[0], max_megapixels, max_side_px)
         if size != (rgb.shape[1], rgb.shape[0]):
             rgb, alpha = _scaled(rgb, alpha, size)
     return Picture(rgb, alpha, header.name)

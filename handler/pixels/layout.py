@@ -36,12 +36,17 @@ class Layout:
         return (self.target.width_px, self.target.height_px) == (self.width_px, self.height_px)
 
 
-def bounded_size(width_px: int, height_px: int, max_megapixels: float | None) -> tuple[int, int]:
-    """Give the (width, height) that has at most `max_megapixels` with the same aspect ratio; never enlarged."""
-    if max_megapixels is None or width_px * height_px <= max_megapixels * 1e6:
-        return width_px, height_px
-    shrink = math.sqrt(max_megapixels * 1e6 / (width_px * height_px))
-    return max(1, math.floor(width_px * shrink)), max(1, math.floor(height_px * shrink))
+def bounded_size(
+    width_px: int, height_px: int, max_megapixels: float | None, max_side_px: int | None = None
+) -> tuple[int, int]:
+    """Give the (width, height) within both bounds that has the same aspect ratio; never enlarged."""
+    if max_megapixels is not None and width_px * height_px > max_megapixels * 1e6:
+        shrink = math.sqrt(max_megapixels * 1e6 / (width_px * height_px))
+        width_px, height_px = max(1, math.floor(width_px * shrink)), max(1, math.floor(height_px * shrink))
+    longer_px = max(width_px, height_px)
+    if max_side_px is not None and longer_px > max_side_px:  # in whole numbers, so that the longer side is exact
+        return max(1, width_px * max_side_px // longer_px), max(1, height_px * max_side_px // longer_px)
+    return width_px, height_px
 
 
 def region_box(region: Region, width_px: int, height_px: int) -> Box:
@@ -78,10 +83,13 @@ def arrange(
     """
     bounds = [limit for limit in (rendering.max_megapixels, most_megapixels) if limit is not None]
     bound = min(bounds, default=None)
-    if rendering.crop is None and rendering.scale is None and rendering.position is None:
-        size = bounded_size(width_px, height_px, bound)
+    moves = (rendering.crop, rendering.aspect_ratio, rendering.scale, rendering.position)
+    if all(move is None for move in moves):
+        size = bounded_size(width_px, height_px, bound, rendering.max_side_px)
         return Layout(*size, Box(0, 0, width_px, height_px), Box(0, 0, *size))
     canvas = Box(0, 0, width_px, height_px) if rendering.crop is None else _cropped(subject, rendering.crop)
+    if rendering.aspect_ratio is not None:
+        canvas = _widened(canvas, rendering.aspect_ratio)
     width, height = float(subject.width_px), float(subject.height_px)
     if rendering.scale is not None:
         factor = rendering.scale * min(canvas.width_px / width, canvas.height_px / height)
@@ -92,7 +100,7 @@ def arrange(
     else:  # around the same middle
         left = subject.left_px + (subject.width_px - width) / 2 - canvas.left_px
         top = subject.top_px + (subject.height_px - height) / 2 - canvas.top_px
-    size = bounded_size(canvas.width_px, canvas.height_px, bound)
+    size = bounded_size(canvas.width_px, canvas.height_px, bound, rendering.max_side_px)
     across_ratio, down_ratio = size[0] / canvas.width_px, size[1] / canvas.height_px
     across = _whole(left * across_ratio, width * across_ratio, size[0])
     down = _whole(top * down_ratio, height * down_ratio, size[1])
@@ -106,6 +114,15 @@ def _cropped(subject: Box, margins: Margins) -> Box:
     return Box(
         subject.left_px - left, subject.top_px - top, left + subject.width_px + right, top + subject.height_px + bottom
     )
+
+
+def _widened(canvas: Box, aspect_ratio: float) -> Box:
+    """Add to both ends of a canvas's width or height until it has an aspect ratio; nothing is cut off."""
+    width_px = max(canvas.width_px, round(canvas.height_px * aspect_ratio))
+    height_px = max(canvas.height_px, round(canvas.width_px / aspect_ratio))
+    left_px = canvas.left_px - (width_px - canvas.width_px) // 2
+    top_px = canvas.top_px - (height_px - canvas.height_px) // 2
+    return Box(left_px, top_px, width_px, height_px)
 
 
 def _whole(start: float, length: float, space_px: int) -> tuple[int, int]:

@@ -102,6 +102,46 @@ def test_margins_never_make_more_than_the_most() -> None:
     assert layout.width_px * layout.height_px <= 6000
 
 
+@pytest.mark.parametrize(
+    ("wanted", "size", "target"),
+    [
+        ({"aspect_ratio": 1.0}, (100, 100), Box(20, 30, 40, 20)),
+        ({"aspect_ratio": 2.0}, (120, 60), Box(30, 10, 40, 20)),
+        ({"aspect_ratio": 100 / 60}, (100, 60), SUBJECT),
+        ({"aspect_ratio": 1.0, "crop": Margins()}, (40, 40), Box(0, 10, 40, 20)),
+        ({"aspect_ratio": 1.0, "crop": Margins(*[px(5)] * 4)}, (50, 50), Box(5, 15, 40, 20)),
+        ({"aspect_ratio": 1.0, "crop": Margins(), "position": Position(0, 1)}, (40, 40), Box(0, 20, 40, 20)),
+        ({"aspect_ratio": 0.5, "crop": Margins(), "scale": 1.0}, (40, 80), Box(0, 30, 40, 20)),
+        ({"aspect_ratio": 1.0, "max_side_px": 50}, (50, 50), Box(10, 15, 20, 10)),
+    ],
+    ids=["a square", "wider", "as it is", "cropped", "with margins", "moved", "scaled", "scaled down"],
+)
+def test_a_canvas_is_widened_to_its_aspect_ratio_around_its_middle(
+    wanted: dict[str, object], size: tuple[int, int], target: Box
+) -> None:
+    assert laid_out(**wanted) == (size, target)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "size"),
+    [
+        ({"max_side_px": 50}, (50, 30)),
+        ({"max_side_px": 33}, (33, 19)),
+        ({"max_side_px": 100}, (100, 60)),
+        ({"max_side_px": 4000}, (100, 60)),
+        ({"max_side_px": 1}, (1, 1)),
+        ({"max_side_px": 50, "max_megapixels": 0.0006}, (31, 18)),
+        ({"max_side_px": 20, "max_megapixels": 0.0006}, (20, 11)),
+        ({"max_side_px": 20, "crop": Margins()}, (20, 10)),
+    ],
+    ids=str,
+)
+def test_no_side_is_longer_than_asked_and_the_longer_one_is_exact(
+    wanted: dict[str, object], size: tuple[int, int]
+) -> None:
+    assert laid_out(**wanted)[0] == size
+
+
 boxes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
 
 
@@ -116,7 +156,9 @@ def layouts(draw: DrawFn) -> tuple[int, int, Box, Rendering]:
         crop=draw(st.none() | st.builds(Margins, length, length, length, length)),
         scale=draw(st.none() | st.floats(0.1, 1)),
         position=draw(st.none() | st.builds(Position, share, share)),
+        aspect_ratio=draw(st.none() | st.floats(0.1, 10)),
         max_megapixels=draw(st.none() | st.sampled_from([0.25, 1.5, 4.0, 25.0, 50.0])),
+        max_side_px=draw(st.none() | st.integers(1, 6000)),
     )
     return width_px, height_px, subject, rendering
 
@@ -140,7 +182,8 @@ def test_a_canvas_keeps_within_its_bounds_and_is_never_enlarged(case: tuple[int,
     pixels = layout.width_px * layout.height_px
     one_row = max(layout.width_px, layout.height_px)  # a side of one pixel cannot shrink further
     assert pixels <= max(1e6 * (rendering.max_megapixels or 50.0), one_row)
-    if rendering.crop is None:
+    assert max(layout.width_px, layout.height_px) <= (rendering.max_side_px or 65_535)
+    if rendering.crop is None and rendering.aspect_ratio is None:
         assert layout.width_px <= width_px
         assert layout.height_px <= height_px
 
@@ -154,9 +197,11 @@ def test_a_subject_that_is_not_scaled_is_never_enlarged(case: tuple[int, int, Bo
         assert layout.target.height_px <= layout.source.height_px
 
 
-@given(boxes, st.floats(0.001, 60))
-def test_a_bounded_size_keeps_the_aspect_ratio(size: tuple[int, int], max_megapixels: float) -> None:
-    width_px, height_px = bounded_size(*size, max_megapixels)
+@given(boxes, st.floats(0.001, 60), st.none() | st.integers(1, 6000))
+def test_a_bounded_size_keeps_the_aspect_ratio(
+    size: tuple[int, int], max_megapixels: float, max_side_px: int | None
+) -> None:
+    width_px, height_px = bounded_size(*size, max_megapixels, max_side_px)
     assert width_px <= size[0]
     assert height_px <= size[1]
     assert abs(width_px * size[1] - height_px * size[0]) <= max(size)  # to a pixel

@@ -126,6 +126,8 @@ WISHES: dict[str, list[str]] = {
     "semitransparency": ["true", "false"],
     "roi": ["0 0 100% 100%", "0% 0% 50% 100%", "0 0 32px 64"],
     "crop": ["true", "false"],
+    "max_side": ["48"],
+    "aspect_ratio": ["1:1", "2:1"],
     "crop_margin": ["10px", "25%", "10px 25%", "1px 2px 3px 4px"],
     "scale": ["original", "50%", "100%"],
     "position": ["original", "center", "0% 100%"],
@@ -170,6 +172,13 @@ def expected_layout(fields: dict[str, str]) -> tuple[tuple[int, int], tuple[floa
         above, after, below, before = expected_margins(fields.get("crop_margin", "0"), width, height)
         canvas = [before + width + after, above + height + below]
         left, top = before, above
+    across, down = (int(part) for part in fields.get("aspect_ratio", "0:0").split(":"))
+    wider = [
+        max(canvas[0], round(canvas[1] * across / max(1, down))),
+        max(canvas[1], round(canvas[0] * down / max(1, across))),
+    ]
+    left, top = left + (wider[0] - canvas[0]) // 2, top + (wider[1] - canvas[1]) // 2
+    canvas = wider
     scaled: tuple[float, float] = (width, height)
     position = fields.get("position", "original")
     middle = (left + width / 2, top + height / 2)
@@ -183,7 +192,10 @@ def expected_layout(fields: dict[str, str]) -> tuple[tuple[int, int], tuple[floa
     else:
         shares = {"center": (0.5, 0.5), "0% 100%": (0, 1)}[position]
         corner = [shares[axis] * free[axis] for axis in (0, 1)]
-    return (canvas[0], canvas[1]), (corner[0], corner[1], corner[0] + scaled[0], corner[1] + scaled[1])
+    shrink = min(1.0, int(fields.get("max_side", "999")) / max(canvas))
+    size = int(canvas[0] * shrink + 1e-9), int(canvas[1] * shrink + 1e-9)
+    box = (corner[0], corner[1], corner[0] + scaled[0], corner[1] + scaled[1])
+    return size, (box[0] * shrink, box[1] * shrink, box[2] * shrink, box[3] * shrink)
 
 
 def check(fields: dict[str, str], answer: Answered) -> None:
@@ -202,7 +214,7 @@ def check(fields: dict[str, str], answer: Answered) -> None:
     assert answer.headers.get("x-type") == (None if fields.get("type_level") == "none" else "other")
     told = box_of(answer.headers)
     assert told == pytest.approx(box, abs=2)  # bilinear enlargement and rounding move an edge by a pixel or two
-    if "scale" not in fields and "roi" not in fields:
+    if not {"scale", "roi", "max_side"} & set(fields):
         assert told == pytest.approx(box, abs=0.51)
 
     formats = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "zip": "ZIP"}

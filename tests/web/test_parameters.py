@@ -61,6 +61,27 @@ def test_a_size_is_the_contracts_megapixels(size: str, megapixels: float | None)
     assert rendering(size=size).max_megapixels == megapixels
 
 
+@pytest.mark.parametrize(("value", "side_px"), [("1024", 1024), ("512px", 512), (" 1PX ", 1), ("65535", 65_535)])
+def test_a_side_is_in_whole_pixels(value: str, side_px: int) -> None:
+    assert rendering(max_side=value).max_side_px == side_px
+
+
+@pytest.mark.parametrize(
+    ("value", "ratio"), [("1:1", 1), ("16:9", 16 / 9), ("4:5", 0.8), ("original", None), ("1:10", 0.1), ("10:1", 10)]
+)
+def test_an_aspect_ratio_is_width_by_height(value: str, ratio: float | None) -> None:
+    assert rendering(aspect_ratio=value).aspect_ratio == ratio
+
+
+def test_a_longest_side_holds_to_the_pixel(function: Function) -> None:
+    """Whatever the way: the picture is decoded to that size, and what is cropped is scaled when it is laid out."""
+    asked = function.cut_out(sample("JPEG", 1201, 799), max_side="500", format="webp", bg_color="fff")
+    assert (asked.picture.size, asked.picture.mode) == ((500, 332), "RGB")
+    assert function.cut_out(sample("JPEG", 799, 1201), max_side="500").picture.size == (332, 500)
+    assert max(function.cut_out(sample("JPEG", 1201, 799), max_side="500", crop="true").picture.size) == 500
+    assert function.cut_out(sample("PNG"), max_side="500").picture.size == (96, 64)
+
+
 def test_a_preview_has_a_quarter_of_a_megapixel(function: Function) -> None:
     asked = function.cut_out(sample("JPEG", 1200, 800), size="preview")
     width_px, height_px = asked.picture.size
@@ -251,6 +272,8 @@ NONSENSE = {
     "roi": ["10%", "1 2 3", "1 2 3 4 5", "a b c d", "1em 2 3 4", "1,2,3,4", "9999999999 0 1 1"],
     "crop": ["maybe", "2", "truefalse"],
     "crop_margin": ["51%", "501px", "501", "-1px", "1 2 3", "1 2 3 4 5", "ten", "5 %"],
+    "max_side": ["0", "-1", "65536", "1024.5", "50%", "1e3", "wide"],
+    "aspect_ratio": ["1", "0:1", "1:0", "16/9", "1:11", "21:2", "1.5:1", "square", "1:1:1", "-1:1"],
     "scale": ["9%", "101%", "0%", "50", "half", "0.5", "-50%", "9" * 400 + "%"],
     "position": ["101%", "left", "10% 20% 30%", "50", "10px", "center center", "-1%"],
     "add_shadow": ["drop", "2"],

@@ -31,6 +31,8 @@ PERCENT = rf"{NUMBER}%"
 SIGNED_LENGTH = rf"-?{LENGTH}"
 
 MAX_MARGIN = {"px": 500.0, "%": 50.0}
+MOST_SIDE_PX = 65_535
+MOST_ASPECT_RATIO = 10
 LEAST_SCALE_PERCENT, MOST_SCALE_PERCENT = 10.0, 100.0
 
 
@@ -261,6 +263,33 @@ MARGINS = Written(
     'such as "30px" or "10% 5%"',
     _margins,
     rf"{LENGTH}|{LENGTH}\s+{LENGTH}|{LENGTH}(?:\s+{LENGTH}){{3}}",
+)
+
+
+def _side(text: str) -> int:
+    side_px = int(text.lower().removesuffix("px"))
+    if not 1 <= side_px <= MOST_SIDE_PX:
+        raise ValueError(text)
+    return side_px
+
+
+SIDE = Written(f"a whole number of pixels from 1 to {MOST_SIDE_PX}", _side, r"[0-9]{1,5}(?:px)?")
+
+
+def _aspect_ratio(text: str) -> float | None:
+    if text.lower() == "original":
+        return None
+    across, down = (int(part) for part in text.split(":"))
+    if not 1 / MOST_ASPECT_RATIO <= across / down <= MOST_ASPECT_RATIO:
+        raise ValueError(text)
+    return across / down
+
+
+ASPECT_RATIO = Written(
+    f"original, or width:height in whole numbers, such as 1:1 or 16:9, from 1:{MOST_ASPECT_RATIO} to "
+    f"{MOST_ASPECT_RATIO}:1",
+    _aspect_ratio,
+    r"original|[1-9][0-9]{0,3}:[1-9][0-9]{0,3}",
 )
 
 

@@ -12,11 +12,13 @@ from handler.errors import InvalidParameter
 from handler.job import Length, Margins, Position, Region, Rendering, Shadow
 from handler.web.parameters.table import (
     ADD_SHADOW,
+    ASPECT_RATIO_ROW,
     BG_COLOR,
     CHANNELS,
     CROP,
     CROP_MARGIN,
     FORMAT,
+    MAX_SIDE,
     POSITION_ROW,
     ROI,
     SCALE_ROW,
@@ -87,9 +89,11 @@ def wish_of(fields: Fields, default_size: str) -> Wish:
     rendering = Rendering(
         soft_edges=fields.read(SEMITRANSPARENCY, otherwise=True),
         crop=margins if fields.read(CROP, otherwise=False) else None,
+        aspect_ratio=fields.read(ASPECT_RATIO_ROW, None),
         scale=scale,
         position=fields.read(POSITION_ROW, in_the_middle),
         max_megapixels=fields.read(SIZE, SIZE.kind.read(default_size)),
+        max_side_px=fields.read(MAX_SIDE, None),
         shadow=Shadow(shadow_type, opacity / 100) if has_shadow and shadow_type != "none" else None,
         background=fields.read(BG_COLOR, None),
         channels="rgba" if file_format == "zip" else channels,

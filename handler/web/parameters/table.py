@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from handler.web.parameters.kinds import (
+    ASPECT_RATIO,
     COLOUR,
     MARGINS,
     POSITION,
     REGION,
     SCALE,
+    SIDE,
     URL,
     Base64,
     Boolean,
@@ -93,6 +95,13 @@ SIZE = Parameter(
     "auto: as large as the picture. Its aspect ratio stays, and nothing is enlarged.",
     "auto",
 )
+MAX_SIDE = Parameter(
+    "max_side",
+    SIDE,
+    "The longest side of the result in px, within what size allows. Nothing is enlarged. An addition to remove.bg's "
+    "parameters.",
+    samples=("1024", "512px"),
+)
 FORMAT: Parameter[Format] = Parameter(
     "format",
     choice({"auto": "auto", "png": "png", "jpg": "jpg", "webp": "webp", "zip": "zip"}, jpeg="jpg"),
@@ -141,6 +150,14 @@ CROP_MARGIN = Parameter(
     "Added around a cropped subject, in px of the picture or in % of the subject.",
     "0",
     ("0", "30px", "10%", "10px 20%", "5 10% 15px 0"),
+)
+ASPECT_RATIO_ROW = Parameter(
+    "aspect_ratio",
+    ASPECT_RATIO,
+    "The canvas is widened around its middle until it has this shape; nothing is cut off. With crop=true and 1:1 it is a "
+    "square around the subject. An addition to remove.bg's parameters.",
+    "original",
+    ("original", "1:1", "4:5", "16:9"),
 )
 SCALE_ROW = Parameter(
     "scale",
@@ -192,9 +209,9 @@ BACKGROUNDS = (BG_COLOR, BG_IMAGE_URL, BG_IMAGE_FILE)
 
 TABLE = (
     Group("The picture", SOURCES),
-    Group("The result", (SIZE, FORMAT, CHANNELS)),
+    Group("The result", (SIZE, MAX_SIDE, FORMAT, CHANNELS)),
     Group("The subject", (TYPE, TYPE_LEVEL, SEMITRANSPARENCY, ROI)),
-    Group("Its place", (CROP, CROP_MARGIN, SCALE_ROW, POSITION_ROW)),
+    Group("Its place", (CROP, CROP_MARGIN, ASPECT_RATIO_ROW, SCALE_ROW, POSITION_ROW)),
     Group("Its shadow", (ADD_SHADOW, SHADOW_TYPE, SHADOW_OPACITY)),
     Group("Its background", BACKGROUNDS),
 )
