@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 UNMEASURED_LOAD_MS = 2_000.0
 UNMEASURED_PREDICT_MS = 1_000.0
 DELIVER_MS = 500.0  # a result of some megabytes to S3, where S3 answers at once
+FURTHER_OUTPUT_PER_MEGAPIXEL_MS = 150.0  # to paint and encode one more file of a subject
 PER_MEGAPIXEL_MS = 300.0  # everything but the network, with a margin: 12 megapixels take about 2 s on two cores
 
 
@@ -26,6 +27,11 @@ def expected_ms(model: Model, width_px: int, height_px: int) -> float:
     load_ms = 0.0 if model.loaded else UNMEASURED_LOAD_MS
     predict_ms = model.expected_predict_ms(width_px, height_px) or UNMEASURED_PREDICT_MS
     return load_ms + predict_ms + PER_MEGAPIXEL_MS * width_px * height_px / 1e6
+
+
+def further_output_ms(subject_px: int) -> float:
+    """Say how long one more file of a subject of this size should take to be made and delivered."""
+    return DELIVER_MS + FURTHER_OUTPUT_PER_MEGAPIXEL_MS * subject_px / 1e6
 
 
 def require(invocation: Invocation, needed_ms: float) -> None:

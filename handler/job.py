@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from handler.errors import CutoutError
 
-    from handler.errors import CutoutError, Skip
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from handler.errors import Skip
 
 FileFormat = Literal["png", "jpg", "webp"]
 ResultFormat = Literal["png", "jpg", "webp", "zip"]  # zip: color.jpg and alpha.png
@@ -127,8 +129,9 @@ class Shadow:
 class Rendering:
     """How a file is to look. The fields stand in the order in which they take effect.
 
-    Hard edges → crop → aspect ratio → scale and position on the canvas → the canvas's size → shadow → background → format. So a
-    cropped file of a small size has all the detail that the picture has, and a shadow ends where the canvas does.
+    Hard edges → crop → aspect ratio → scale and position on the canvas → the canvas's size → shadow → background →
+    format. So a cropped file of a small size has all the detail that the picture has, and a shadow ends where the
+    canvas does.
     """
 
     soft_edges: bool = True  # False: each pixel is the subject's or is not
@@ -142,6 +145,15 @@ class Rendering:
     background: Rgba | Inline | None = None  # a picture is scaled to cover the canvas, and centred
     channels: Channels = "rgba"  # alpha: the matte alone, in grey, without shadow and background
     format: Format = "auto"  # auto: PNG if any pixel of it is transparent, else JPEG
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """One kind of file that is wanted of every upload, with a name where there are several."""
+
+    rendering: Rendering = Rendering()
+    name: str = ""
+    region: Region | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +200,8 @@ class File:
     width_px: int
     height_px: int
     foreground: Box
-    destination: S3Destination | None = None  # where it was written; None: it travels in the answer
+    destination: S3Destination | None = None  # where it was written, and its data let go; None: it is in the answer
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -227,6 +240,22 @@ class Done:
 
 
 @dataclass(frozen=True)
+class End:
+    """What came of one output."""
+
+    destination: S3Destination | None
+    what: File | Skip | CutoutError
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The outputs of one job came to different ends: one for each, in their order."""
+
+    report: Report
+    ends: tuple[End, ...]
+
+
+@dataclass(frozen=True)
 class Skipped:
     """There was nothing to do."""
 
@@ -242,7 +271,22 @@ class Failed:
     error: CutoutError
 
 
-Outcome: TypeAlias = Done | Skipped | Failed
+Outcome: TypeAlias = Done | Mixed | Skipped | Failed
+
+
+def outcome_of(report: Report, ends: Sequence[End]) -> Outcome:
+    """Put the ends of a job's outputs together: where all are of one kind, the job's is of that kind."""
+    files = tuple(end.what for end in ends if isinstance(end.what, File))
+    if len(files) == len(ends):
+        return Done(report, files)
+    first = ends[0].what
+    if not isinstance(first, File) and all(_same(first, end.what) for end in ends):
+        return Failed(report, first) if isinstance(first, CutoutError) else Skipped(report, first)
+    return Mixed(report, tuple(ends))
+
+
+def _same(one: Skip | CutoutError, other: object) -> bool:
+    return type(one) is type(other) and str(one) == str(other)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The way of a picture: fetch → decode → predict → cut, then for each output: place → paint → encode → deliver.
 
-Enters: a Job. Leaves: an Outcome, always: Done with a file for each output, Skipped, or Failed with an error of our
-tree. It must not know which event woke the function, nor what an answer looks like.
+Enters: a Job. Leaves: an Outcome, always: Done with a file for each output, Failed with an error of our tree, or Mixed
+where one output cannot be made and another can. It must not know which event woke the function, nor what an answer
+looks like.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from handler import deadline, telemetry
-from handler.errors import CallerError, ConfigurationError, CutoutError, ResultTooLarge, Skip, Unforeseen
-from handler.job import Done, Facts, Failed, File, Inline, Invocation, Job, Outcome, Output, Report, Skipped
+from handler.errors import CallerError, ConfigurationError, CutoutError, ResultTooLarge, Unforeseen
+from handler.job import End, Facts, Failed, File, Inline, Invocation, Job, Outcome, Output, Report, outcome_of
 from handler.model.door import Model
 from handler.pixels.archive import pack
 from handler.pixels.cut import Subject, cut
@@ -74,9 +75,7 @@ class Pipeline:
         try:
             self.check()
             with self._one_at_a_time:
-                files = passage.go()
-        except Skip as skip:
-            return Skipped(passage.report(), skip)
+                ends = passage.go()
         except CutoutError as error:
             _let_go(error)
             return Failed(passage.report(), error)
@@ -84,7 +83,7 @@ class Pipeline:
             telemetry.unforeseen(invocation.request_id)
             _let_go(error)
             return Failed(passage.report(), Unforeseen(invocation.request_id))
-        return Done(passage.report(), files)
+        return outcome_of(passage.report(), ends)
 
 
 class _Passage:
@@ -97,26 +96,56 @@ class _Passage:
         self._watch = telemetry.Stopwatch()
         self._facts = Facts(job.trigger, str(job.picture), invocation.request_id)
         self._model_load_ms: float | None = None
+        self._ends: dict[int, File | CutoutError] = {}  # by the output's number in the job
 
     def report(self) -> Report:
         return Report(self._facts, dict(self._watch.stages_ms), self._model_load_ms)
 
-    def go(self) -> tuple[File, ...]:
+    def go(self) -> list[End]:
+        """Take the picture through; an output that fails leaves the others alone."""
         deadline.require(self._invocation, deadline.expected_ms(self._pipeline.model, 1, 1))  # no picture takes less
         data = self._fetch()
         picture = self._decode(data)
         del data
-        matte = self._predict(picture)
-        with self._watch.stage("cut"):
-            colours = any(output.rendering.channels == "rgba" for output in self._job.outputs)
-            subject = cut(picture, matte, colours=colours)
-        left = [subject]  # taken out for the last file, which is then painted and encoded without it
-        del picture, matte, subject
-        *others, last = self._job.outputs
-        files = [self._make(left[0], output) for output in others]
-        files.append(self._make(left.pop(), last))
-        self._facts = replace(self._facts, output_bytes=sum(len(file.data) for file in files))
-        return tuple(files)
+        if picture is not None:
+            matte = self._predict(picture)
+            with self._watch.stage("cut"):
+                colours = any(output.rendering.channels == "rgba" for _, output in self._left())
+                subject = cut(picture, matte, colours=colours)
+            del picture, matte
+            left = [subject]  # taken out for the last file, which is then painted and encoded without it
+            del subject
+            self._make_all(left)
+        return [End(output.destination, self._ends[number]) for number, output in enumerate(self._job.outputs)]
+
+    def _left(self) -> list[tuple[int, Output]]:
+        """Give the outputs that have come to no end yet, each with its number."""
+        return [(number, output) for number, output in enumerate(self._job.outputs) if number not in self._ends]
+
+    def _make_all(self, left: list[Subject]) -> None:
+        outputs = self._left()
+        for number, output in outputs:
+            with self._ends_alone(number):
+                if number != outputs[0][0]:
+                    subject_px = left[0].width_px * left[0].height_px
+                    deadline.require(self._invocation, deadline.further_output_ms(subject_px))
+                is_last = number == outputs[-1][0]
+                self._ends[number] = self._make(left.pop() if is_last else left[0], output, shared=not is_last)
+        made = [end.size_bytes for end in self._ends.values() if isinstance(end, File)]
+        self._facts = replace(self._facts, output_bytes=sum(made) if made else None)
+
+    @contextmanager
+    def _ends_alone(self, number: int) -> Iterator[None]:
+        """Let an output's failure be its own end, and not the job's."""
+        try:
+            yield
+        except CutoutError as error:
+            _let_go(error)
+            self._ends[number] = error
+        except Exception as error:  # noqa: BLE001 - one output's surprise must not cost the others
+            telemetry.unforeseen(self._invocation.request_id)
+            _let_go(error)
+            self._ends[number] = Unforeseen(self._invocation.request_id)
 
     def _fetch(self) -> bytes:
         picture = self._job.picture
@@ -125,20 +154,24 @@ class _Passage:
         with self._watch.stage("fetch"):
             return self._pipeline.storage.fetch(picture, self._pipeline.settings.max_input_bytes)
 
-    def _decode(self, data: bytes) -> Picture:
+    def _decode(self, data: bytes) -> Picture | None:
+        """Decode the picture; None where no output can be made of it."""
         with self._watch.stage("decode"):
             header = read_header(data, self._limits)
             # Before the network's seconds are spent on what cannot be finished. A background is recognised anew when it
             # is painted: its header may hold a copy of the file, which would live through the network's peak.
-            for output in self._job.outputs:
-                self._backdrop(output, header.width_px * header.height_px)
-                rendering = output.rendering
-                # Else the file's size depends on what is found, or on which way is up.
-                if rendering.crop is None and rendering.aspect_ratio is None:
-                    _require_possible(output, *_scaled_size(header, rendering))
+            for number, output in self._left():
+                with self._ends_alone(number):
+                    self._backdrop(output, header.width_px * header.height_px)
+                    rendering = output.rendering
+                    # Else the file's size depends on what is found, or on which way is up.
+                    if rendering.crop is None and rendering.aspect_ratio is None:
+                        _require_possible(output, *_scaled_size(header, rendering))
             self._facts = replace(
                 self._facts, input_bytes=len(data), input_width_px=header.width_px, input_height_px=header.height_px
             )
+            if not self._left():
+                return None
             needed_ms = deadline.expected_ms(self._pipeline.model, header.width_px, header.height_px)
             deadline.require(self._invocation, needed_ms)
             picture = decode(header, *self._largest_size(header))
@@ -152,7 +185,7 @@ class _Passage:
 
         What is cut out of a part of the picture, or scales a part up, is made from all the detail that there is.
         """
-        renderings = [output.rendering for output in self._job.outputs]
+        renderings = [output.rendering for _, output in self._left()]
         parts = [part for one in renderings for part in (one.crop, one.aspect_ratio, one.scale)]
         if self._job.region is not None or any(part is not None for part in parts):
             return None, None
@@ -204,11 +237,13 @@ class _Passage:
         with _about_the_background():
             return decode(backdrop)
 
-    def _make(self, subject: Subject, output: Output) -> File:
+    def _make(self, subject: Subject, output: Output, *, shared: bool) -> File:
+        """Make a file of the subject; `shared`: others are made of it after this one, so that it stays in memory."""
         with self._watch.stage("paint"):
             subject_px = subject.width_px * subject.height_px
             with memory_is_ours("the subject is put in its place"):
-                placed = place(subject, output.rendering, max(self._limits.canvas_px(), subject_px) / 1e6)
+                canvas_px = max(self._limits.canvas_px(subject_px if shared else 0), subject_px)
+                placed = place(subject, output.rendering, canvas_px / 1e6)
             del subject
             painting = paint(placed, output.rendering, self._decoded(self._backdrop(output, subject_px)))
             del placed
@@ -219,12 +254,13 @@ class _Passage:
                 data = encode(painting.pixels, painting.file_format, output.max_bytes)
         self._pipeline.proven = True  # whatever becomes of the delivery
         height_px, width_px = painting.pixels.shape[:2]
-        file = File(data, painting.file_format, width_px, height_px, painting.foreground, output.destination)
+        file = File(data, painting.file_format, width_px, height_px, painting.foreground, size_bytes=len(data))
         if output.destination is not None:
             with self._watch.stage("deliver"):
                 deadline.require(self._invocation, deadline.DELIVER_MS)
                 self._pipeline.storage.deliver(output.destination, data, MEDIA_TYPES[file.file_format])
             self._facts = replace(self._facts, destination=self._facts.destination or str(output.destination))
+            return replace(file, data=b"", destination=output.destination)
         return file
 
 

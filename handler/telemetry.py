@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from handler.errors import CallerError, CutoutError
-from handler.job import Done, Failed, Outcome, Skipped
+from handler.job import Done, Failed, Mixed, Outcome, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,18 +87,31 @@ def picture(outcome: Outcome) -> None:
         duration(STAGES_MS[stage], milliseconds)
     if report.model_load_ms is not None:
         duration(MODEL_LOAD_MS, report.model_load_ms)
+    name, why = _verdict(outcome)
+    count(PICTURES[name])
+    write = {"refused": logger.warning, "failed": logger.error}.get(name, logger.info)
+    write("picture", extra={"outcome": name, **why, **facts, **times})
+
+
+def _verdict(outcome: Outcome) -> tuple[str, dict[str, str]]:
+    """Name what came of a job, and say why it is not a cut-out. Of several results the worst counts."""
     match outcome:
         case Done():
-            count(PICTURES["cut_out"])
-            logger.info("picture", extra={"outcome": "cut_out", **facts, **times})
+            return "cut_out", {}
         case Skipped(skip=skip):
-            count(PICTURES["skipped"])
-            logger.info("picture", extra={"outcome": "skipped", "reason": str(skip), **facts, **times})
+            return "skipped", {"reason": str(skip)}
         case Failed(error=error):
-            name = "refused" if isinstance(error, CallerError) else "failed"
-            count(PICTURES[name])
-            write = logger.warning if name == "refused" else logger.error
-            write("picture", extra={"outcome": name, "code": error.code, "reason": str(error), **facts, **times})
+            return _failure(error), {"code": error.code, "reason": str(error)}
+        case Mixed(ends=ends):
+            errors = [end.what for end in ends if isinstance(end.what, CutoutError)]
+            if not errors:
+                return "cut_out", {}
+            worst = next((error for error in errors if not isinstance(error, CallerError)), errors[0])
+            return _failure(worst), {"code": worst.code, "reason": f"{len(errors)} of {len(ends)} results: {worst}"}
+
+
+def _failure(error: CutoutError) -> str:
+    return "refused" if isinstance(error, CallerError) else "failed"
 
 
 def warmed(warmth: Warmth, request_id: str) -> None:

@@ -52,6 +52,9 @@ DEAREST = max(BYTES_PER_PX.values())
 # What a pixel of the subject holds while it is painted: itself, in its place on the canvas, and the result.
 BYTES_PER_SUBJECT_PX = 12
 
+# And while it waits for the next file to be made of it: its colours and its alpha.
+BYTES_PER_WAITING_PX = 4
+
 # The estimation of colours holds some rows of each of its sizes: `layers/matting`.
 BYTES_PER_COLUMN = 700
 
@@ -117,14 +120,15 @@ class Limits:
 
     def beside(self, subject_px: int) -> Limits:
         """Give the limits for a second picture, whose memory is what a subject of `subject_px` leaves."""
-        if self.memory is None:
-            return self
-        held_bytes = BYTES_PER_SUBJECT_PX * subject_px
-        return replace(self, memory=replace(self.memory, model_bytes=self.memory.model_bytes + held_bytes))
+        return self._beside_bytes(BYTES_PER_SUBJECT_PX * subject_px)
 
-    def canvas_px(self) -> int:
-        """Say how large a canvas may be that is larger than its picture, by margins around the subject."""
-        return int(self._most_px("PNG", "RGBA", 0, 0))
+    def canvas_px(self, waiting_px: int = 0) -> int:
+        """Say how large a canvas may be that is larger than its picture, by margins around the subject.
+
+        `waiting_px`: of a subject that stays in memory beside it.
+        """
+        limits = self._beside_bytes(BYTES_PER_WAITING_PX * waiting_px)
+        return int(limits._most_px("PNG", "RGBA", 0, 0))
 
     def check_claim(self, claim: Claim) -> None:
         """Judge what a file says of itself. Raises ResolutionTooHigh or UnreadableImage."""
@@ -149,6 +153,12 @@ class Limits:
         """Judge what the decoder says. Raises ResolutionTooHigh."""
         self._check_sides(width_px, height_px)
         self._check_pixels(width_px, height_px, self._most_px(file_format, mode, width_px, file_bytes))
+
+    def _beside_bytes(self, held_bytes: int) -> Limits:
+        """Give the limits of what is left beside `held_bytes`."""
+        if self.memory is None:
+            return self
+        return replace(self, memory=replace(self.memory, model_bytes=self.memory.model_bytes + held_bytes))
 
     def _check_sides(self, width_px: int, height_px: int) -> None:
         if max(width_px, height_px) > self.max_side_px:

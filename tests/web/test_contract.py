@@ -173,12 +173,10 @@ def expected_layout(fields: dict[str, str]) -> tuple[tuple[int, int], tuple[floa
         canvas = [before + width + after, above + height + below]
         left, top = before, above
     across, down = (int(part) for part in fields.get("aspect_ratio", "0:0").split(":"))
-    wider = [
-        max(canvas[0], round(canvas[1] * across / max(1, down))),
-        max(canvas[1], round(canvas[0] * down / max(1, across))),
-    ]
-    left, top = left + (wider[0] - canvas[0]) // 2, top + (wider[1] - canvas[1]) // 2
-    canvas = wider
+    if across:
+        wider = [max(canvas[0], round(canvas[1] * across / down)), max(canvas[1], round(canvas[0] * down / across))]
+        left, top = left + (wider[0] - canvas[0]) // 2, top + (wider[1] - canvas[1]) // 2
+        canvas = wider
     scaled: tuple[float, float] = (width, height)
     position = fields.get("position", "original")
     middle = (left + width / 2, top + height / 2)

@@ -154,8 +154,8 @@ CROP_MARGIN = Parameter(
 ASPECT_RATIO_ROW = Parameter(
     "aspect_ratio",
     ASPECT_RATIO,
-    "The canvas is widened around its middle until it has this shape; nothing is cut off. With crop=true and 1:1 it is a "
-    "square around the subject. An addition to remove.bg's parameters.",
+    "The canvas is widened around its middle until it has this shape; nothing is cut off. With crop=true and 1:1 it is "
+    "a square around the subject. An addition to remove.bg's parameters.",
     "original",
     ("original", "1:1", "4:5", "16:9"),
 )
