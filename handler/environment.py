@@ -30,7 +30,12 @@ class Environment:
         and error documents go on answering.
         """
         try:
-            self.pipeline = Pipeline(Settings.from_env())
+            settings = Settings.from_env()
+            if settings.outputs is not None:
+                from handler.web.parameters.renditions import renditions_of_setting  # noqa: PLC0415 - where it is needed
+
+                renditions_of_setting(settings)
+            self.pipeline = Pipeline(settings)
         except ConfigurationError as error:
             self.pipeline = Pipeline(Settings(), fault=error)
         self._application: Starlette | None = None

@@ -147,6 +147,12 @@ class Rendering:
     format: Format = "auto"  # auto: PNG if any pixel of it is transparent, else JPEG
 
 
+# Where an object declares its own renditions: a name among its metadata or tags.
+DECLARATION = "cutout-outputs"
+# The report about a declaration without sense is named by this, so that no rendition may be.
+DECLARATION_NAME = "outputs"
+
+
 @dataclass(frozen=True)
 class Rendition:
     """One kind of file that is wanted of every upload, with a name where there are several."""
@@ -283,6 +289,19 @@ def outcome_of(report: Report, ends: Sequence[End]) -> Outcome:
     if not isinstance(first, File) and all(_same(first, end.what) for end in ends):
         return Failed(report, first) if isinstance(first, CutoutError) else Skipped(report, first)
     return Mixed(report, tuple(ends))
+
+
+def ends_of(outcome: Outcome, outputs: Sequence[Output]) -> tuple[End, ...]:
+    """Give what came of each output of a job."""
+    match outcome:
+        case Done(files=files):
+            return tuple(End(output.destination, file) for output, file in zip(outputs, files, strict=True))
+        case Mixed(ends=ends):
+            return ends
+        case Skipped(skip=skip):
+            return tuple(End(output.destination, skip) for output in outputs)
+        case Failed(error=error):
+            return tuple(End(output.destination, error) for output in outputs)
 
 
 def _same(one: Skip | CutoutError, other: object) -> bool:

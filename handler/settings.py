@@ -24,6 +24,7 @@ MEMORY_MB_PER_VCPU = 1_769
 
 Mode = Literal["base", "fast", "base-nightly"]
 Resize = Literal["static", "dynamic"]
+OutputsFrom = Literal["setting", "metadata", "tags"]
 UploadFormat = Literal["png", "webp"]
 DefaultSize = Literal["auto", "preview", "medium", "hd", "full", "50MP"]
 
@@ -32,6 +33,7 @@ InitializationType = Literal["on-demand", "provisioned-concurrency", "snap-start
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 RESIZES: tuple[Resize, ...] = get_args(Resize)
+OUTPUTS_FROM: tuple[OutputsFrom, ...] = get_args(OutputsFrom)
 UPLOAD_FORMATS: tuple[UploadFormat, ...] = get_args(UploadFormat)
 DEFAULT_SIZES: tuple[DefaultSize, ...] = get_args(DefaultSize)
 INITIALIZATION_TYPES: tuple[InitializationType, ...] = get_args(InitializationType)
@@ -55,6 +57,8 @@ class Settings:
     output_bucket_owner: str | None = None  # the account that the output bucket has to belong to; None: any
     output_prefix: str = "cutouts/"
     output_format: UploadFormat = "png"  # of uploads' cut-outs
+    outputs: str | None = None  # what an upload gives, where it is more than one; `web.parameters.renditions` reads it
+    outputs_from: OutputsFrom = "setting"  # where an upload may ask for others
     default_size: DefaultSize = "auto"  # of HTTP results: the picture's own size. remove.bg's default is "preview".
     max_input_bytes: int = 50_000_000
     max_input_megapixels: float | None = None  # None: what the memory carries beside the model, 50 at most
@@ -112,6 +116,8 @@ class Settings:
             output_prefix=given.get("OUTPUT_PREFIX", cls.output_prefix),  # empty is a value here: no prefix
             output_bucket_owner=_read(env, "OUTPUT_BUCKET_OWNER", _account, None, "an AWS account's 12 digits"),
             output_format=_choice(env, "OUTPUT_FORMAT", UPLOAD_FORMATS, cls.output_format),
+            outputs=env.get("OUTPUTS"),
+            outputs_from=_choice(env, "OUTPUTS_FROM", OUTPUTS_FROM, cls.outputs_from),
             default_size=_choice(env, "DEFAULT_SIZE", DEFAULT_SIZES, cls.default_size),
             max_input_bytes=_read(
                 env, "MAX_INPUT_BYTES", _positive(int), cls.max_input_bytes, "a whole number of bytes above 0"

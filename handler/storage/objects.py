@@ -23,6 +23,8 @@ from handler.storage.provenance import ETAG, REPORT, Standing, digest, metadata_
 from handler.storage.s3 import errors_of, make_client, no_such_bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
         DeleteObjectRequestTypeDef,
@@ -48,6 +50,7 @@ class Found:
     picture: S3Object  # with its ETag, and its version where the bucket keeps versions
     size_bytes: int
     own: bool  # this function wrote it
+    metadata: Mapping[str, str]
 
 
 class Storage:
@@ -84,7 +87,16 @@ class Storage:
             etag=there["ETag"].strip('"'),
             version_id=None if version_id == "null" else version_id,  # from before versions were kept, or since
         )
-        return Found(picture, there["ContentLength"], own=ETAG in there["Metadata"])
+        return Found(picture, there["ContentLength"], ETAG in there["Metadata"], there["Metadata"])
+
+    def tags(self, upload: S3Object) -> dict[str, str]:
+        """Read the tags of the newest object of an upload's key.
+
+        Raises ObjectNotFound, AccessDenied, DependencyError.
+        """
+        with errors_of(str(upload), "read the tags of"):
+            there = self._s3().get_object_tagging(Bucket=upload.bucket, Key=upload.key)
+        return {tag["Key"]: tag["Value"] for tag in there["TagSet"]}
 
     def fetch(self, picture: S3Object, max_bytes: int) -> bytes:
         """Read an object; where it names an ETag, as long as the newest object of its key has that.

@@ -30,8 +30,14 @@ DENIED = frozenset({"AccessDenied", "Forbidden", "403", "AllAccessDisabled"})
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 UNMET = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "OperationAborted", "409"})
 
-Doing = Literal["read", "write", "remove"]
-NEEDS: dict[Doing, str] = {"read": "s3:GetObject", "write": "s3:PutObject", "remove": "s3:DeleteObject"}
+Doing = Literal["read", "read the tags of", "write", "remove"]
+NEEDS: dict[Doing, str] = {
+    "read": "s3:GetObject",
+    "read the tags of": "s3:GetObjectTagging",
+    "write": "s3:PutObject",
+    "remove": "s3:DeleteObject",
+}
+READING = frozenset({"read", "read the tags of"})
 
 
 def make_client() -> S3Client:
@@ -56,7 +62,7 @@ def errors_of(place: str, doing: Doing = "read") -> Iterator[None]:
     except ClientError as error:
         raise _named(error, place, doing) from error
     except ParamValidationError as error:  # a name that S3 could not have sent: refused before any request
-        kind = CallerError if doing == "read" else ConfigurationError
+        kind = CallerError if doing in READING else ConfigurationError
         raise kind(f"{place} is no place in S3: {' '.join(str(error).split())}") from error
     # The latter comes from a body that breaks off in a way that botocore does not wrap.
     except (BotoCoreError, HTTPError) as error:
@@ -75,21 +81,21 @@ def _named(  # noqa: PLR0911 - a return for each kind
     if code in UNMET:
         return ChangedMeanwhile(f"{place} was replaced between two looks at it ({code}).")
     if code in NOT_FOUND:
-        if code == "NoSuchBucket" and doing != "read":
+        if code == "NoSuchBucket" and doing not in READING:
             return no_such_bucket(place)
-        if doing != "read":  # S3 says so where the object of If-Match is gone
+        if doing not in READING:  # S3 says so where the object of If-Match is gone
             return ChangedMeanwhile(f"{place} was removed between two looks at it ({code}).")
         return ObjectNotFound(f"{place} does not exist ({code}); it may have been deleted since the event was sent.")
     # Under a customer's key S3 passes KMS's refusal on, with a code of KMS's own or as AccessDenied with a message
     # about kms: https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html
     if code.startswith("KMS.") or (code in DENIED and "kms:" in message.lower()):
-        kms_needs = "kms:Decrypt" if doing == "read" else "kms:GenerateDataKey and kms:Decrypt"
+        kms_needs = "kms:Decrypt" if doing in READING else "kms:GenerateDataKey and kms:Decrypt"
         return AccessDenied(
             f"S3 refuses to {doing} {place} because of its KMS key ({code}: {message}): the function's role needs "
             f"{kms_needs} on that key, and the key has to be enabled and its policy to allow the role."
         )
     if code in DENIED:
-        listing = ", and s3:ListBucket to tell a missing object from a refused one" if doing == "read" else ""
+        listing = ", and s3:ListBucket to tell a missing object from a refused one" if doing in READING else ""
         return AccessDenied(
             f"S3 refuses to {doing} {place} ({code}): the function's role needs {NEEDS[doing]}{listing}, and the "
             "bucket has to belong to the expected account."

@@ -103,10 +103,10 @@ def test_a_jobs_options_and_uploads_do_not_take_turns_at_one_key(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"colour": "red"}, "'colour', which is not known here: give some of size, format, channels, semitransparency"),
-        ({"image_url": "https://x"}, "'image_url', which is not known here"),
-        ({"bg_image_url": "https://x"}, "'bg_image_url', which is not known here"),
-        ({"roi": "0% 0% 50% 50%"}, "'roi', which is not known here"),
+        ({"colour": "red"}, "'colour' is not known here: give some of size, max_side, format, channels"),
+        ({"image_url": "https://x"}, "invalid_outputs: 'image_url' is not known here"),
+        ({"bg_image_url": "https://x"}, "'bg_image_url' is not known here"),
+        ({"roi": "50%"}, "invalid_roi: roi='50%' makes no sense"),
         ({"crop_margin": "wide"}, "invalid_crop_margin: crop_margin='wide' makes no sense"),
         ({"bg_color": "reddish"}, "invalid_bg_color: bg_color='reddish' makes no sense"),
         ({"size": "huge"}, "invalid_size: size='huge' makes no sense: give one of auto, preview"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handler.job import Rendering
+from handler.job import Rendering, Rendition
 from handler.triggers.uploads.place import options_of
 from local import events
 from tests import artefacts
@@ -117,8 +117,11 @@ def test_another_format_has_another_key(awaken: Awaken, brightness: Path, bucket
 
 
 def test_options_are_written_down_the_same_way_whenever_they_are_the_same() -> None:
-    assert options_of(Rendering()) == "{}"
-    assert options_of(Rendering(format="png", background=(1, 2, 3, 4))) == '{"background":[1,2,3,4],"format":"png"}'
+    assert options_of(Rendition()) == "{}"
+    assert (
+        options_of(Rendition(Rendering(format="png", background=(1, 2, 3, 4))))
+        == '{"background":[1,2,3,4],"format":"png"}'
+    )
 
 
 @pytest.mark.parametrize(("late", "status"), [("0A1B", "skipped"), ("0A1C", "skipped"), ("0A1D", "success")])

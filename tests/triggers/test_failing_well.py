@@ -8,7 +8,7 @@ import pytest
 
 from handler.errors import Redelivery
 from handler.job import Done, Invocation, S3Object
-from handler.triggers.uploads.options import plain_rendering
+from handler.triggers.uploads.options import asked_by_setting
 from handler.triggers.uploads.run import Worker
 from local import events
 from tests.clients import Context
@@ -254,7 +254,7 @@ def test_what_is_written_is_not_kept_until_the_whole_queue_is_done(
 ) -> None:
     buckets.put("a.png", picture)
     pipeline = cutter.module.environment.pipeline
-    worker = Worker("sqs", plain_rendering(pipeline.settings), Invocation("request"), pipeline)
+    worker = Worker("sqs", asked_by_setting(pipeline.settings), Invocation("request"), pipeline)
     outcome = worker.run(S3Object(buckets.uploads, "a.png"))
     assert isinstance(outcome, Done)
     assert [(file.data, file.width_px) for file in outcome.files] == [(b"", 96)]

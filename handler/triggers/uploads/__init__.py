@@ -1,7 +1,8 @@
 """Uploads: events that tell of new objects in a bucket, whichever way they arrive.
 
-The way of one: envelopes.py opens what it came in, records.py reads each record, run.py brings the result of each
-object up to date at the place that place.py gives it, and reply.py answers in the form that makes its sender keep what
+The way of one: envelopes.py opens what it came in, records.py reads each record, run.py takes them one after the
+other, upload.py brings the results of each object up to date at the places that place.py gives them, and reply.py
+answers in the form that makes its sender keep what
 has to be tried again.
 """
 
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from handler.errors import CutoutError, ObjectNotFound
 from handler.job import Failed
 from handler.triggers.uploads.envelopes import BatchJob, Direct, Message, Queue, open_envelope
-from handler.triggers.uploads.options import plain_rendering, rendering_of_arguments
+from handler.triggers.uploads.options import asked_by_arguments, asked_by_setting
 from handler.triggers.uploads.reply import (
     Ended,
     comes_again,
@@ -54,7 +55,7 @@ class DirectCall:
     def answer(self, invocation: Invocation, environment: Environment) -> dict[str, Any]:
         """Cut out every entry's object. Raises Redelivery where any has to come again."""
         sender, pipeline = self.direct.sender, environment.pipeline
-        worker = Worker(sender, plain_rendering(pipeline.settings), invocation, pipeline)
+        worker = Worker(sender, asked_by_setting(pipeline.settings), invocation, pipeline)
         return to_asynchronous(sender, [(entry, worker.run(entry)) for entry in self.direct.entries])
 
     def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:  # noqa: ARG002 - Call's signature
@@ -73,7 +74,7 @@ class QueueCall:
 
         In a FIFO queue those behind a failed one of their group wait for it: else they would overtake it.
         """
-        worker = Worker("sqs", plain_rendering(environment.pipeline.settings), invocation, environment.pipeline)
+        worker = Worker("sqs", asked_by_setting(environment.pipeline.settings), invocation, environment.pipeline)
         held_back: set[str] = set()
         messages: list[tuple[Message, list[Ended]]] = []
         for message in self.queue.messages:
@@ -98,9 +99,8 @@ class BatchCall:
 
     def answer(self, invocation: Invocation, environment: Environment) -> dict[str, Any]:
         """Cut out every task's object as the job's arguments say. Raises InvalidParameter where they make no sense."""
-        rendering = rendering_of_arguments(self.job.arguments, environment.pipeline.settings)
-
-        worker = Worker("s3-batch", rendering, invocation, environment.pipeline)
+        asked = asked_by_arguments(self.job.arguments, environment.pipeline.settings)
+        worker = Worker("s3-batch", asked, invocation, environment.pipeline)
         return to_batch_job(self.job, [_outcome(task, worker) for task in self.job.tasks])
 
     def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:  # noqa: ARG002 - Call's signature

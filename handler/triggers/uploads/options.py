@@ -1,55 +1,64 @@
-"""What a job of S3 Batch Operations wants of every object: its `userArguments`, by the contract's own names."""
+"""What is wanted of each upload: by the setting, by the object itself, or by a job of S3 Batch Operations."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handler.errors import CallerError, InvalidParameter
-from handler.job import Rendering
+from handler.errors import InvalidParameter
+from handler.job import DECLARATION_NAME, Rendering, Rendition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from handler.settings import Settings
-
-# Of the contract's table, what says how a file is to look; the others name a picture, or a part of one.
-NAMES = (
-    *("size", "format", "channels", "semitransparency", "crop", "crop_margin", "scale", "position"),
-    *("add_shadow", "shadow_type", "shadow_opacity", "bg_color"),
-)
+    from handler.settings import OutputsFrom, Settings
 
 
-def plain_rendering(settings: Settings) -> Rendering:
-    """Give what every upload gets that nobody asked anything special for."""
-    return Rendering(format=settings.output_format)
+@dataclass(frozen=True)
+class Asked:
+    """The renditions of each upload, and where an upload may ask for others."""
+
+    renditions: tuple[Rendition, ...]
+    outputs_from: OutputsFrom = "setting"
+
+    def of_object(self, declared: str | None, settings: Settings) -> tuple[Rendition, ...]:
+        """Give an object's renditions, by its own declaration where it has one. Raises InvalidParameter."""
+        if declared is None:
+            return self.renditions
+        from handler.web.parameters.renditions import read_renditions  # noqa: PLC0415 - the web's, where it is needed
+
+        return read_renditions(declared, settings, self.renditions)
 
 
-def rendering_of_arguments(arguments: Mapping[str, object], settings: Settings) -> Rendering:
-    """Read a job's arguments; without any it is what uploads get, so that their cut-outs count as done.
+def asked_by_setting(settings: Settings) -> Asked:
+    """Give what every upload gets that nobody asked anything special for. Raises ConfigurationError."""
+    if settings.outputs is None:
+        return Asked((Rendition(Rendering(format=settings.output_format)),), settings.outputs_from)
+    from handler.web.parameters.renditions import renditions_of_setting  # noqa: PLC0415 - likewise
 
-    Raises InvalidParameter or CallerError for the first that is not known, or whose value makes no sense.
+    return Asked(renditions_of_setting(settings), settings.outputs_from)
+
+
+def asked_by_arguments(arguments: Mapping[str, object], settings: Settings) -> Asked:
+    """Read a job's `userArguments`, which win over everything else: options, or `outputs` with a declaration.
+
+    Without any it is what uploads get, so that their results count as done. Raises InvalidParameter for the first that
+    is not known, or whose value makes no sense.
     """
     if not arguments:
-        return plain_rendering(settings)
-    from handler.web.parameters.read import Fields, wish_of  # noqa: PLC0415 - the web's imports, where they are needed
-    from handler.web.parameters.table import TABLE  # noqa: PLC0415 - likewise
+        return asked_by_setting(settings)
+    from handler.web.parameters.renditions import NAMES, read_options, read_renditions  # noqa: PLC0415 - likewise
 
     given: dict[str, str] = {}
     for name, value in arguments.items():
-        if name not in NAMES:
-            raise CallerError(
-                f"userArguments names {name[:80]!r}, which is not known here: give some of {', '.join(NAMES)}."
-            )
         if not isinstance(value, str) or not value:
-            raise InvalidParameter(name, f"{name}={str(value)[:80]!r} makes no sense: give a text that is not empty.")
+            sentence = f"{name[:80]}={str(value)[:80]!r} makes no sense: give a text that is not empty."
+            raise InvalidParameter(name if name in NAMES else DECLARATION_NAME, sentence)
         given[name] = value
-    fields = Fields({"format": settings.output_format, **given}, TABLE)
-    rendering = wish_of(fields, "auto").rendering
-    if fields.faults:
-        raise fields.faults[0]
-    if rendering.format == "auto":
+    if DECLARATION_NAME not in given:
+        return Asked((read_options(given, settings),))
+    if len(given) > 1:
         raise InvalidParameter(
-            "format",
-            "format='auto' makes no sense here, where it is part of the result's key: give png, jpg, webp or zip.",
+            DECLARATION_NAME, "userArguments holds outputs and other options: write the options within outputs."
         )
-    return rendering
+    return Asked(read_renditions(given[DECLARATION_NAME], settings, asked_by_setting(settings).renditions))

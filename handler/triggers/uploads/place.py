@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from handler.errors import ConfigurationError, InvalidKey, Skip
-from handler.job import Rendering
+from handler.job import DECLARATION_NAME, Rendering, Rendition
 from handler.storage.objects import MAX_KEY_BYTES
 from handler.storage.provenance import digest
 
@@ -31,11 +31,11 @@ class Place:
         return len(self.key.encode()) <= MAX_KEY_BYTES
 
 
-def place_of(picture: S3Object, rendering: Rendering, settings: Settings) -> Place:
+def place_of(picture: S3Object, rendition: Rendition, settings: Settings) -> Place:
     """Say where a result goes: the upload's whole key with one more extension, so that no two uploads share a result.
 
-    What a job of S3 Batch Operations asks for beyond what uploads get has a name of its own: it must not take turns
-    with them at one key.
+    A rendition's name stands before the extension. One without a name that is not what uploads get by default has a
+    digest of its options there: it must not take turns with them at one key.
 
     Raises Skip for what lies among the results already, ConfigurationError where results would start the function
     again.
@@ -50,9 +50,10 @@ def place_of(picture: S3Object, rendering: Rendering, settings: Settings) -> Pla
             )
         if picture.key.startswith(settings.output_prefix):
             raise Skip("The key lies under OUTPUT_PREFIX, among this function's own results.")
-    plain = dataclasses.replace(rendering, format="png") == Rendering(format="png")
-    name = "" if plain else f".{digest(options_of(rendering))[:8]}"
-    key = f"{settings.output_prefix}{picture.key}{name}.{rendering.format}"
+    plain = dataclasses.replace(rendition.rendering, format="png") == Rendering(format="png")
+    by_options = "" if plain and rendition.region is None else digest(options_of(rendition))[:8]
+    name = rendition.name or by_options
+    key = f"{settings.output_prefix}{picture.key}{name and f'.{name}'}.{rendition.rendering.format}"
     return Place(settings.output_bucket, key, _fitting(f"{key}.error.json", ".error.json"))
 
 
@@ -65,10 +66,19 @@ def require_key(place: Place) -> None:
         )
 
 
-def options_of(rendering: Rendering) -> str:
-    """Write down what a rendering asks for, as far as it is not the default: the same text for the same wish."""
+def declaration_place(picture: S3Object, settings: Settings) -> Place:
+    """Say where the report about an object's own declaration of its renditions goes. Raises as `place_of` does."""
+    plain = place_of(picture, Rendition(Rendering(format="png")), settings)
+    key = f"{settings.output_prefix}{picture.key}.{DECLARATION_NAME}"
+    return dataclasses.replace(plain, key=key, report_key=_fitting(f"{key}.error.json", ".error.json"))
+
+
+def options_of(rendition: Rendition) -> str:
+    """Write down what a rendition asks for, as far as it is not the default: the same text for the same wish."""
     defaults = dataclasses.asdict(Rendering())
-    asked = {name: value for name, value in dataclasses.asdict(rendering).items() if value != defaults[name]}
+    asked = {name: value for name, value in dataclasses.asdict(rendition.rendering).items() if value != defaults[name]}
+    if rendition.region is not None:
+        asked["region"] = dataclasses.asdict(rendition.region)
     return json.dumps(asked, sort_keys=True, separators=(",", ":"), default=_digest_of_bytes)
 
 

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from handler.errors import CutoutError, ForeignMessage, Redelivery
-from handler.job import Done, Failed, Outcome, Skipped
+from handler.errors import CutoutError, ForeignMessage, Redelivery, Skip
+from handler.job import Done, Failed, File, Mixed, Outcome, Skipped
 from handler.triggers.reply import Result, failed, reply, skipped
 from handler.triggers.uploads.records import Entry, NoUpload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from handler.job import End, S3Destination
     from handler.triggers.uploads.envelopes import BatchJob, Message
 
 Ended = tuple[Entry, Outcome]
@@ -32,7 +33,7 @@ LONGEST_RESULT = 900
 
 def to_asynchronous(sender: str, ended: Sequence[Ended]) -> dict[str, Any]:
     """Put the outcomes together. Raises Redelivery where any has to come again."""
-    kept = [outcome.error for _, outcome in ended if isinstance(outcome, Failed) and comes_again(outcome)]
+    kept = [error for _, outcome in ended if (error := _to_come_again(outcome)) is not None]
     if kept:
         raise Redelivery(f"{len(kept)} of {len(ended)} objects failed and may succeed later: {kept[0]}")
     return reply(sender, [_result(entry, outcome) for entry, outcome in ended])
@@ -81,16 +82,54 @@ def refuse(sender: str, error: CutoutError) -> dict[str, Any]:
 
 def comes_again(outcome: Outcome) -> bool:
     """Whether an outcome's sender has to keep what it sent: to try again, or for the dead letters."""
-    return isinstance(outcome, Failed) and (outcome.error.retriable or isinstance(outcome.error, ForeignMessage))
+    return _to_come_again(outcome) is not None
+
+
+def _to_come_again(outcome: Outcome) -> CutoutError | None:
+    """Give the first error that keeps what was sent from being done with."""
+    for error in _errors(outcome):
+        if error.retriable or isinstance(error, ForeignMessage):
+            return error
+    return None
+
+
+def _errors(outcome: Outcome) -> tuple[CutoutError, ...]:
+    match outcome:
+        case Failed(error=error):
+            return (error,)
+        case Mixed(ends=ends):
+            return tuple(end.what for end in ends if isinstance(end.what, CutoutError))
+        case _:
+            return ()
 
 
 def _result(entry: Entry, outcome: Outcome) -> Result:
     place = _place(entry)
-    if isinstance(outcome, Skipped):
-        return skipped(outcome.skip, **place)
-    if isinstance(outcome, Failed):
-        return failed(outcome.error, **place)
-    return Result(200, "success", {**place, **_made(outcome)})
+    times = {"times_ms": {stage: round(milliseconds, 1) for stage, milliseconds in outcome.report.stages_ms.items()}}
+    match outcome:
+        case Skipped(skip=skip):
+            return skipped(skip, **place)
+        case Failed(error=error):
+            return failed(error, **place)
+        case Done(files=(file,)):
+            return Result(200, "success", {**place, **_made(file), **times})
+        case Done(files=files):
+            results = [Result(200, "success", _made(file)) for file in files]
+        case Mixed(ends=ends):
+            results = [_end(end) for end in ends]
+    code = max(result.status_code for result in results)
+    outputs = [result.document() for result in results]
+    return Result(code, "success" if code < 300 else "error", {**place, "outputs": outputs, **times})
+
+
+def _end(end: End) -> Result:
+    match end.what:
+        case File() as file:
+            return Result(200, "success", _made(file))
+        case Skip() as skip:
+            return skipped(skip, destination=_written(end.destination))
+        case CutoutError() as error:
+            return failed(error, destination=_written(end.destination))
 
 
 def _place(entry: Entry) -> Mapping[str, object]:
@@ -100,16 +139,17 @@ def _place(entry: Entry) -> Mapping[str, object]:
     return {"picture": {"bucket": picture.bucket, "key": picture.key, "version": picture.version_id}}
 
 
-def _made(done: Done) -> Mapping[str, object]:
-    (file,) = done.files
-    written = {"bucket": file.destination.bucket, "key": file.destination.key} if file.destination else None
+def _made(file: File) -> Mapping[str, object]:
     return {
-        "destination": written,
+        "destination": _written(file.destination),
         "width": file.width_px,
         "height": file.height_px,
-        "bytes": done.report.facts.output_bytes,
-        "times_ms": {stage: round(milliseconds, 1) for stage, milliseconds in done.report.stages_ms.items()},
+        "bytes": file.size_bytes,
     }
+
+
+def _written(destination: S3Destination | None) -> Mapping[str, str] | None:
+    return None if destination is None else {"bucket": destination.bucket, "key": destination.key}
 
 
 def _batch_response(job: BatchJob, results: list[dict[str, str]]) -> dict[str, Any]:
@@ -122,13 +162,41 @@ def _batch_response(job: BatchJob, results: list[dict[str, str]]) -> dict[str, A
 
 
 def _code_and_sentence(outcome: Outcome) -> dict[str, str]:
-    if isinstance(outcome, Failed):
-        return _failure(outcome.error)
-    if isinstance(outcome, Skipped):
-        return {"resultCode": "Succeeded", "resultString": _one_line(f"Nothing to do: {outcome.skip}")}
-    (file,) = outcome.files
-    sentence = f"{file.destination}: {file.width_px}x{file.height_px} px, {outcome.report.facts.output_bytes} bytes"
+    match outcome:
+        case Failed(error=error):
+            return _failure(error)
+        case Skipped(skip=skip):
+            return _success(f"Nothing to do: {skip}")
+        case Done(files=files):
+            return _success("; ".join(_sentence(file) for file in files))
+        case Mixed(ends=ends):
+            errors = _errors(outcome)
+            # What failed comes first: a sentence that is too long loses its end.
+            order = sorted(ends, key=lambda end: not isinstance(end.what, CutoutError))
+            sentence = "; ".join(_end_sentence(end) for end in order)
+            if not errors:
+                return _success(sentence)
+            code = "TemporaryFailure" if any(error.retriable for error in errors) else "PermanentFailure"
+            counted = f"{len(errors)} of {len(ends)} results failed: {sentence}"
+            return {"resultCode": code, "resultString": _one_line(counted)}
+
+
+def _success(sentence: str) -> dict[str, str]:
     return {"resultCode": "Succeeded", "resultString": _one_line(sentence)}
+
+
+def _sentence(file: File) -> str:
+    return f"{file.destination}: {file.width_px}x{file.height_px} px, {file.size_bytes} bytes"
+
+
+def _end_sentence(end: End) -> str:
+    match end.what:
+        case File() as file:
+            return _sentence(file)
+        case CutoutError() as error:
+            return f"{end.destination}: {error.code}: {error}"
+        case Skip() as skip:
+            return f"{end.destination}: {skip}"
 
 
 def _failure(error: CutoutError) -> dict[str, str]:
