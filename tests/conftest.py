@@ -50,7 +50,7 @@ class Awaken(Protocol):
 def _lambda_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every test Lambda's variables and none of this machine's."""
     for name in os.environ:
-        if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT_", "API_", "WARMUP_", "ALLOWED_")) or name in {
+        if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT", "API_", "WARMUP_", "ALLOWED_")) or name in {
             *("MODEL_DIR", "TARGET_SIZE", "MIN_INSTANCES", "DEFAULT_SIZE", "THREADS"),
         }:
             monkeypatch.delenv(name)

@@ -1,7 +1,8 @@
 """Random deliveries: uploads, replacements, deletions, repeats, wrong orders, faults, environments that die or race.
 
-The invariant, after every step: each newest upload has exactly one correct result, or one error report about it, or a
-message of it is still to come. And at the end, when everything has been delivered, no message is left.
+The invariant, after every step: each newest upload has for each of its renditions exactly one correct result or one
+error report about it, or a message of it is still to come. And at the end, when everything has been delivered, no
+message is left.
 
 `DELIVERIES=2000 pytest --no-cov tests/triggers/test_deliveries.py` runs it longer, and not the same way twice.
 """
@@ -40,10 +41,20 @@ if TYPE_CHECKING:
     from local.s3 import LocalS3
     from tests.hostile import Hostile, Seen
 
-EXAMPLES = int(os.environ.get("DELIVERIES", "12"))
+EXAMPLES = int(os.environ.get("DELIVERIES", "15"))
 KEYS = ("a.png", "b c+é.png")
-# Uploads to choose from; None: words, which are no picture.
-SIZES: tuple[tuple[int, int] | None, ...] = ((40, 30), (20, 10), None)
+Size = tuple[int, int] | None
+# Uploads to choose from; None: words, which are no picture. One is wider than WebP can be.
+SIZES: tuple[Size, ...] = ((40, 30), (20, 10), (16_400, 2), None)
+OUTPUTS = "full: format=png / web: format=webp"
+# What an upload asks for itself, and what it then gets: the longest side of each of its renditions.
+ASKED: dict[str | None, dict[str, int]] = {
+    None: {"full.png": 99_999, "web.webp": 99_999},
+    "full / web: format=webp max_side=9": {"full.png": 99_999, "web.webp": 9},
+    "web": {"web.webp": 99_999},
+    "web: colour=red": {},
+}
+WEBP_PX = 16_383
 BYTES = {size: b"These are words." if size is None else save(scene(*size)) for size in SIZES}
 FAULTS: tuple[Fault, ...] = (
     *(Answer(503), s3_error(500, "InternalError"), s3_error(403, "AccessDenied")),
@@ -55,7 +66,8 @@ FAULTS: tuple[Fault, ...] = (
 class Uploaded:
     """What a key holds by now."""
 
-    size: tuple[int, int] | None
+    size: Size
+    asked: str | None
     etag: str
     number: int  # of the upload
 
@@ -91,9 +103,11 @@ class Deliveries(RuleBasedStateMachine):
         self.newest: dict[str, Uploaded] = {}
         self.waiting: list[Message] = []
         self.done: list[Message] = []
+        self.outputs = "none"
 
-    @initialize(versions=st.booleans())
-    def make_buckets(self, versions: bool) -> None:  # noqa: FBT001 - hypothesis gives it by name
+    @initialize(versions=st.booleans(), outputs=st.sampled_from(["none", "setting", "metadata"]))
+    def make_buckets(self, versions: bool, outputs: str) -> None:  # noqa: FBT001 - hypothesis gives it by name
+        self.outputs = outputs
         for name in (self.buckets.uploads, self.buckets.cutouts):
             self.world.server.client.create_bucket(Bucket=name)
         if versions:
@@ -101,14 +115,20 @@ class Deliveries(RuleBasedStateMachine):
         for function in self.world.functions:
             # One environment serves every run: to start one for each would take longer than the run.
             pipeline = function.module.environment.pipeline
-            pipeline.settings = replace(pipeline.settings, output_bucket=self.buckets.cutouts)
+            pipeline.settings = replace(
+                pipeline.settings,
+                output_bucket=self.buckets.cutouts,
+                outputs=None if outputs == "none" else OUTPUTS,
+                outputs_from="metadata" if outputs == "metadata" else "setting",
+            )
 
-    @rule(key=st.sampled_from(KEYS), size=st.sampled_from(SIZES))
-    def upload(self, key: str, size: tuple[int, int] | None) -> None:
-        put = self.buckets.put(key, BYTES[size])
+    @rule(key=st.sampled_from(KEYS), size=st.sampled_from(SIZES), asked=st.sampled_from(list(ASKED)))
+    def upload(self, key: str, size: Size, asked: str | None) -> None:
+        asked = asked if self.outputs == "metadata" else None
+        put = self.buckets.put(key, BYTES[size], **({"Metadata": {"cutout-outputs": asked}} if asked else {}))
         self.uploads += 1
         etag = put["ETag"].strip('"')
-        self.newest[key] = Uploaded(size, etag, self.uploads)
+        self.newest[key] = Uploaded(size, asked, etag, self.uploads)
         more = {"versionId": put["VersionId"]} if "VersionId" in put else {}
         event = events.upload(self.buckets.uploads, key, eTag=etag, sequencer=f"{self.uploads:06X}", **more)
         self.waiting.append(Message(key, self.uploads, event))
@@ -126,7 +146,7 @@ class Deliveries(RuleBasedStateMachine):
         self._deliver(data.draw(st.sampled_from(self.waiting)))
 
     @precondition(lambda self: self.waiting)
-    @rule(data=st.data(), at=st.integers(0, 9), fault=st.sampled_from(FAULTS), lasts=st.sampled_from([1, 4, 99]))
+    @rule(data=st.data(), at=st.integers(0, 14), fault=st.sampled_from(FAULTS), lasts=st.sampled_from([1, 4, 99]))
     def deliver_badly(self, data: st.DataObject, at: int, fault: Fault, lasts: int) -> None:
         """From one request on S3 fails, for one attempt, for all attempts of it, or until the environment is gone."""
         message = data.draw(st.sampled_from(self.waiting))
@@ -136,12 +156,19 @@ class Deliveries(RuleBasedStateMachine):
         self.world.plan.clear()
 
     @precondition(lambda self: self.waiting)
-    @rule(data=st.data(), at=st.integers(0, 7), size=st.sampled_from(SIZES), other_first=st.booleans())
+    @rule(
+        data=st.data(),
+        at=st.integers(0, 14),
+        size=st.sampled_from(SIZES),
+        asked=st.sampled_from(list(ASKED)),
+        other_first=st.booleans(),
+    )
     def deliver_into_a_race(
         self,
         data: st.DataObject,
         at: int,
-        size: tuple[int, int] | None,
+        size: Size,
+        asked: str | None,
         other_first: bool,  # noqa: FBT001
     ) -> None:
         """Between two requests of one environment there is a new upload, which another may work on meanwhile."""
@@ -151,7 +178,7 @@ class Deliveries(RuleBasedStateMachine):
         def interrupt(request: Seen) -> Fault:
             if next(count) == at:
                 self.world.plan.clear()
-                self.upload(message.key, size)
+                self.upload(message.key, size, asked)
                 if other_first:
                     self._deliver(self.waiting[-1], environment=1)
             return None
@@ -187,19 +214,37 @@ class Deliveries(RuleBasedStateMachine):
         assert self.waiting == []
         for key, uploaded in self.newest.items():
             self._assert_end_of(key, uploaded)
-        expected = {f"cutouts/{key}.png{ending}" for key in KEYS for ending in ("", ".error.json")}
+        endings = ("png",) if self.outputs == "none" else ("full.png", "web.webp")
+        expected = {f"cutouts/{key}.{ending}{end}" for key in KEYS for ending in endings for end in ("", ".error.json")}
+        if self.outputs == "metadata":
+            expected |= {f"cutouts/{key}.outputs.error.json" for key in KEYS}
         assert set(self.buckets.keys(self.buckets.cutouts)) <= expected
 
     def _assert_end_of(self, key: str, uploaded: Uploaded) -> None:
-        result, report = f"cutouts/{key}.png", f"cutouts/{key}.png.error.json"
-        written = self.buckets.keys(self.buckets.cutouts)
-        if uploaded.size is None:
-            assert self.buckets.document(self.buckets.cutouts, report)["source"]["etag"] == uploaded.etag
+        renditions = {"png": 99_999} if self.outputs == "none" else ASKED[uploaded.asked]
+        if not renditions:
+            self._assert_report(f"cutouts/{key}.outputs.error.json", uploaded)
+            return
+        assert f"cutouts/{key}.outputs.error.json" not in self.buckets.keys(self.buckets.cutouts)
+        for ending, side_px in renditions.items():
+            self._assert_rendition(f"cutouts/{key}.{ending}", uploaded, side_px)
+
+    def _assert_rendition(self, result: str, uploaded: Uploaded, side_px: int) -> None:
+        too_wide = uploaded.size is not None and min(uploaded.size[0], side_px) > WEBP_PX
+        if uploaded.size is None or (too_wide and result.endswith(".webp")):
+            self._assert_report(f"{result}.error.json", uploaded)
             return
         stored = self.buckets.get(self.buckets.cutouts, result)
         assert stored["Metadata"]["cutout-of-etag"] == uploaded.etag
-        assert opened(stored["Body"].read()).size == uploaded.size
-        assert report not in written
+        width_px, height_px = uploaded.size
+        longer_px = max(width_px, height_px)
+        if longer_px > side_px:
+            width_px, height_px = width_px * side_px // longer_px, max(1, height_px * side_px // longer_px)
+        assert opened(stored["Body"].read()).size == (width_px, height_px)
+        assert f"{result}.error.json" not in self.buckets.keys(self.buckets.cutouts)
+
+    def _assert_report(self, report: str, uploaded: Uploaded) -> None:
+        assert self.buckets.document(self.buckets.cutouts, report)["source"]["etag"] == uploaded.etag
 
 
 def test_whatever_happens_each_upload_ends_once(s3: LocalS3, brightness: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,8 @@
 """Uploads: events that tell of new objects in a bucket, whichever way they arrive.
 
-The way of one: envelopes.py opens what it came in, records.py reads each record, run.py takes them one after the
-other, upload.py brings the results of each object up to date at the places that place.py gives them, and reply.py
-answers in the form that makes its sender keep what
-has to be tried again.
+The way of one: envelopes.py opens what it came in, records.py reads each record, run.py takes them one after the other,
+upload.py brings the results of each object up to date at the places that place.py gives them, and reply.py answers in
+the form that makes its sender keep what has to be tried again.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ HELP = {
     "invalid_file_type": "Upload a JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP picture under this key.",
     "failed_to_read_image": "Open the picture in an editor, save it again, and upload it under this key.",
     "unknown_foreground": "Upload a picture with a subject that stands out from its surroundings.",
+    "invalid_outputs": "Mend cutout-outputs in the object's metadata or tags; then upload again under this key.",
     "target_taken": "Move what stands there, or give the function another OUTPUT_PREFIX; then upload again.",
 }
 OTHERWISE = "Mend what the reason says, then upload again under this key."

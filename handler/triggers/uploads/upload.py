@@ -80,8 +80,8 @@ class Upload:
         self._is_declared = asked.outputs_from == "setting"  # whether it is known what the object asks for
         self._declared: str | None = None
         self._report = Report(Facts(sender, str(upload), invocation.request_id), {})
-        self._made: dict[tuple[str | None, str], File] = {}  # by the object's ETag and the result's key
-        self._etag: str | None = None  # of the object that was worked on
+        self._made: dict[tuple[str | None, str, str], File] = {}  # by ETag, options and key
+        self._worked_on: tuple[str | None, str | None] = (None, None)  # the object's ETag, and what it asked for
         self._outcome: Outcome | None = None  # what came of it
 
     def settle(self) -> Outcome:
@@ -138,10 +138,10 @@ class Upload:
         try:
             found, declared = self._newest()
         except ObjectForbidden:
-            return self._etag is None
+            return self._worked_on[0] is None
         except ObjectNotFound:
             return True
-        return (found.picture.etag, declared) == (self._etag, self._declared)
+        return (found.picture.etag, declared) == self._worked_on
 
     def _sought(self) -> list[_Sought]:
         """List the renditions, and see what stands where each of them goes."""
@@ -161,7 +161,7 @@ class Upload:
         wanted = [(item, self._destination(found.picture, item)) for item in sought]
         whats: dict[S3Destination, File | Skip | CutoutError] = {}
         for item, destination in wanted:
-            known = self._refusal(found, item) or self._present(found, item, destination)
+            known = self._refusal(found, item) or self._present(item, destination)
             if known is not None:
                 whats[destination] = known
         missing = [(item.rendition, destination) for item, destination in wanted if destination not in whats]
@@ -185,7 +185,7 @@ class Upload:
         ends = {end.destination: end.what for end in ends_of(outcome, job.outputs) if end.destination is not None}
         for destination, what in ends.items():
             if isinstance(what, File):
-                self._made[destination.provenance.picture.etag, destination.key] = what
+                self._made[_identity(destination)] = what
         return ends
 
     def _end(
@@ -207,7 +207,7 @@ class Upload:
         outcome = outcome_of(self._report, ends)
         if any(isinstance(end.what, CutoutError) and not is_reported(end.what) for end in ends):
             return outcome  # it comes again
-        self._etag, self._outcome = etag, outcome
+        self._worked_on, self._outcome = (etag, self._declared), outcome
         return None if wrote or not isinstance(outcome, Skipped) else outcome
 
     def _finish(self, item: _Sought, destination: S3Destination, what: File | Skip | CutoutError) -> bool:
@@ -236,12 +236,12 @@ class Upload:
             return error
         return None
 
-    def _present(self, found: Found, item: _Sought, destination: S3Destination) -> File | Skip | None:
+    def _present(self, item: _Sought, destination: S3Destination) -> File | Skip | None:
         """Find the same work done already, by an earlier delivery or another environment."""
         if item.standing is None or not item.standing.is_made_as(destination.provenance):
             return None
         there = Skip("Its cut-out is there already, of the same bytes, model and options.")
-        return self._made.get((found.picture.etag, destination.key), there)
+        return self._made.get(_identity(destination), there)
 
     def _destination(self, picture: S3Object, item: _Sought) -> S3Destination:
         """Say where and on what condition a rendition goes, and what it is made from.
@@ -257,3 +257,7 @@ class Upload:
         )
         replaces = None if standing is None else standing.etag
         return S3Destination(item.place.bucket, item.place.key, provenance, replaces)
+
+
+def _identity(destination: S3Destination) -> tuple[str | None, str, str]:
+    return destination.provenance.picture.etag, destination.provenance.options, destination.key

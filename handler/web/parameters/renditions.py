@@ -82,7 +82,10 @@ def _entry(entry: str, settings: Settings, known: tuple[Rendition, ...], *, alon
     before, colon, after = entry.partition(":")
     name = before.strip()
     if alone and "=" in before:
-        return read_options(_options(entry), settings)
+        try:
+            return read_options(_options(entry), settings)
+        except InvalidParameter as error:
+            raise _fault(str(error)) from error
     if not NAME.fullmatch(name):
         raise _fault(
             f"{entry[:SHOWN_CHARACTERS]!r} has no name: write a name of lowercase letters, digits and hyphens, a "
@@ -98,8 +101,7 @@ def _entry(entry: str, settings: Settings, known: tuple[Rendition, ...], *, alon
     try:
         return read_options(_options(after), settings, name)
     except InvalidParameter as error:
-        error.args = (f"{name}: {error}",)
-        raise
+        raise _fault(f"{name}: {error}") from error
 
 
 def _options(text: str) -> dict[str, str]:
