@@ -17,6 +17,7 @@ from handler.triggers import http, ping, unknown, uploads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from handler.streamed import StreamedAnswer
     from handler.triggers.call import Call
 
 MATCHES: tuple[Callable[[Any], Call | None], ...] = (http.match, ping.match, uploads.match)
@@ -24,7 +25,7 @@ MATCHES: tuple[Callable[[Any], Call | None], ...] = (http.match, ping.match, upl
 environment = Environment.start()
 
 
-def lambda_handler(event: Any, context: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON and the platform give
+def lambda_handler(event: Any, context: Any) -> dict[str, Any] | StreamedAnswer:  # noqa: ANN401 - whatever JSON and the platform give
     """Answer one event.
 
     Raises a ServiceError, ModelError, ConfigurationError or Unforeseen for an event that has to be delivered again.
@@ -55,5 +56,6 @@ def _invocation(context: Any, *, cold_start: bool) -> Invocation:  # noqa: ANN40
         request_id=getattr(context, "aws_request_id", "unknown"),
         function_arn=getattr(context, "invoked_function_arn", None),
         remaining_ms=getattr(context, "get_remaining_time_in_millis", lambda: float("inf")),
+        streams_to=environment.pipeline.settings.stream_answers_to,
         cold_start=cold_start,
     )

@@ -13,7 +13,7 @@ from handler import telemetry
 from handler.errors import ConfigurationError
 from handler.job import Invocation
 from handler.pipeline import Pipeline
-from handler.settings import Settings, function_name
+from handler.settings import Settings, function_name, stream_answers_to
 from handler.warmup import warm_up
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Environment:
                 renditions_of_setting(settings)
             self.pipeline = Pipeline(settings)
         except ConfigurationError as error:
-            self.pipeline = Pipeline(Settings(), fault=error)
+            self.pipeline = Pipeline(Settings(stream_answers_to=stream_answers_to()), fault=error)
         self._application: Starlette | None = None
         self._cold = True
 

@@ -316,4 +316,5 @@ class Invocation:
     function_arn: str | None = None
     remaining_ms: Callable[[], float] = field(default=lambda: float("inf"))
     max_file_bytes: int | None = None  # of a picture that its sender can carry back; None: any
+    streams_to: frozenset[TriggerName] = frozenset()  # senders whose answers are streamed
     cold_start: bool = False  # it is the first event of an environment that nothing had warmed at its start

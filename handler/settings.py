@@ -27,6 +27,7 @@ Resize = Literal["static", "dynamic"]
 OutputsFrom = Literal["setting", "metadata", "tags"]
 UploadFormat = Literal["png", "webp"]
 DefaultSize = Literal["auto", "preview", "medium", "hd", "full", "50MP"]
+StreamingSender = Literal["function-url", "rest"]
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 InitializationType = Literal["on-demand", "provisioned-concurrency", "snap-start", "lambda-managed-instances"]
@@ -36,6 +37,7 @@ RESIZES: tuple[Resize, ...] = get_args(Resize)
 OUTPUTS_FROM: tuple[OutputsFrom, ...] = get_args(OutputsFrom)
 UPLOAD_FORMATS: tuple[UploadFormat, ...] = get_args(UploadFormat)
 DEFAULT_SIZES: tuple[DefaultSize, ...] = get_args(DefaultSize)
+STREAMING_SENDERS: tuple[StreamingSender, ...] = get_args(StreamingSender)
 INITIALIZATION_TYPES: tuple[InitializationType, ...] = get_args(InitializationType)
 
 T = TypeVar("T")
@@ -74,6 +76,7 @@ class Settings:
     api_key_hashes: frozenset[str] | None = None  # API_KEYS; None: not set. Only the keys' SHA-256 is kept.
     api_keys_secret_arn: str | None = None  # a Secrets Manager secret that holds such hashes
     allowed_origins: tuple[str, ...] = ()  # of pages that may call, where no gateway answers for CORS
+    stream_answers_to: frozenset[StreamingSender] = frozenset()  # whose gateways are set to stream answers
     url_fetch_allow: frozenset[str] = frozenset()  # host:port pairs fetched from though they are not public: laptops
     warmup_hold_ms: int = 75  # how long a fanned-out ping keeps its environment busy; lambda-warmer's default
     threads: int = 1
@@ -137,6 +140,13 @@ class Settings:
             api_key_hashes=_api_key_hashes(env),
             api_keys_secret_arn=env.get("API_KEYS_SECRET_ARN"),
             allowed_origins=_list(env, "ALLOWED_ORIGINS"),
+            stream_answers_to=_read(
+                env,
+                "STREAM_ANSWERS_TO",
+                _streaming_senders,
+                cls.stream_answers_to,
+                "function-url, rest, or both with a comma between them",
+            ),
             url_fetch_allow=frozenset(_list(env, "URL_FETCH_ALLOW")),
             warmup_hold_ms=_read(
                 env, "WARMUP_HOLD_MS", _from_zero, cls.warmup_hold_ms, "a whole number of milliseconds from 0"
@@ -152,6 +162,15 @@ class Settings:
 def function_name() -> str:
     """Give the function's name, which is known even where the settings make no sense; `local` outside Lambda."""
     return os.environ.get("AWS_LAMBDA_FUNCTION_NAME") or "local"
+
+
+def stream_answers_to() -> frozenset[StreamingSender]:
+    """Give the senders that stream, which are known even where other settings make no sense.
+
+    Their gateways read streamed answers alone, be it the one that says what makes no sense.
+    """
+    given = _list(os.environ, "STREAM_ANSWERS_TO")
+    return frozenset(sender for sender in STREAMING_SENDERS if sender in given)
 
 
 def _threads_for(memory_mb: int | None) -> int:
@@ -228,6 +247,13 @@ def _from_zero(text: str) -> int:
     if value < 0:
         raise ValueError(text)
     return value
+
+
+def _streaming_senders(text: str) -> frozenset[StreamingSender]:
+    given = {entry.strip() for entry in text.split(",")}
+    if not given <= set(STREAMING_SENDERS):
+        raise ValueError(text)
+    return frozenset(sender for sender in STREAMING_SENDERS if sender in given)
 
 
 def _account(text: str) -> str:

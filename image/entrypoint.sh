@@ -13,4 +13,8 @@ if [ -z "${AWS_LAMBDA_RUNTIME_API:-}" ]; then
   exit 64
 fi
 
+# Answers that are streamed need a client that can: https://github.com/aws/aws-lambda-roadmap/issues/39
+if [ -n "${STREAM_ANSWERS_TO:-}" ]; then
+  exec python -m handler.streaming "$@"
+fi
 exec python -m awslambdaric "$@"

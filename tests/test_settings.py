@@ -32,6 +32,7 @@ NONSENSE = {
     "MAX_INPUT_SCANS": ["0", "ten"],
     "MAX_INPUT_PARTS": ["0", "2.5"],
     "WARMUP_HOLD_MS": ["-1", "75ms"],
+    "STREAM_ANSWERS_TO": ["alb", "http-api", "function_url", "rest;function-url", "rest,", ",", " "],
     "THREADS": ["0", "-2", "all"],
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": ["lots"],
 }
@@ -50,6 +51,7 @@ WHAT_WOULD_DO = {
     "MAX_INPUT_SCANS": "scans above 0",
     "MAX_INPUT_PARTS": "parts above 0",
     "WARMUP_HOLD_MS": "milliseconds from 0",
+    "STREAM_ANSWERS_TO": "function-url, rest, or both",
     "THREADS": "above 0",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "MB",
 }
@@ -76,6 +78,7 @@ SENSE: dict[str, tuple[str, str, Any]] = {
         "allowed_origins",
         ("https://a.example", "https://b.example"),
     ),
+    "STREAM_ANSWERS_TO": ("rest, function-url", "stream_answers_to", frozenset({"function-url", "rest"})),
     "URL_FETCH_ALLOW": ("localhost:8001, [::1]:80", "url_fetch_allow", frozenset({"localhost:8001", "[::1]:80"})),
     "OUTPUT_BUCKET_OWNER": ("123456789012", "output_bucket_owner", "123456789012"),
     "WARMUP_HOLD_MS": ("0", "warmup_hold_ms", 0),

@@ -13,12 +13,13 @@ from local.emulator import ROOT
 
 # From the entry down to the leaves. A module imports from ranks below its own, or from its own room.
 RANKS = (
-    ("handler.app", "handler.serve"),
+    ("handler.app", "handler.serve", "handler.streaming"),
     ("handler.triggers",),
     ("handler.environment",),
     ("handler.web",),
     ("handler.warmup",),
     ("handler.pipeline",),
+    ("handler.streamed",),
     ("handler.deadline",),
     ("handler.model", "handler.pixels", "handler.storage"),
     ("handler.telemetry", "handler.settings"),
@@ -125,6 +126,7 @@ def test_the_engine_stands_behind_the_model_alone() -> None:
     [
         ("starlette", ("handler.web", "handler.serve", "handler.environment")),
         ("mangum", ("handler.triggers.http",)),
+        ("awslambdaric", ("handler.streaming",)),
         ("botocore", ("handler.storage.s3", "handler.triggers.fan_out", "handler.web.keys")),
         ("aws_lambda_powertools", ("handler.telemetry", "handler.web.keys")),
         ("PIL", ("handler.pixels", "handler.model.door", "handler.warmup", "handler.web.parameters")),

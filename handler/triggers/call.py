@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from handler.environment import Environment
     from handler.errors import CutoutError
     from handler.job import Invocation
+    from handler.streamed import StreamedAnswer
 
 
 class Call(Protocol):
     """One event, parsed."""
 
-    def answer(self, invocation: Invocation, environment: Environment) -> dict[str, Any]:
+    def answer(self, invocation: Invocation, environment: Environment) -> dict[str, Any] | StreamedAnswer:
         """Take the event the whole way. Raises a CutoutError for `refuse` to put into form."""
 
-    def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any]:
+    def refuse(self, error: CutoutError, invocation: Invocation) -> dict[str, Any] | StreamedAnswer:
         """Put an error into the form that the sender reads, or raise it where only that makes it deliver again."""
