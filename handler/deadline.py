@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 UNMEASURED_LOAD_MS = 2_000.0
 UNMEASURED_PREDICT_MS = 1_000.0
 DELIVER_MS = 500.0  # a result of some megabytes to S3, where S3 answers at once
+ANSWER_MS = 500.0  # what is left to do once there is nothing more to compute
+MOST_ADVICE_MS = 6_000.0  # a caller who is refused is not to wait much longer for what would have been possible
 PER_MEGAPIXEL_MS = 300.0  # everything but the network, with a margin: 12 megapixels take about 2 s on two cores
 
 
@@ -26,6 +28,11 @@ def expected_ms(model: Model, width_px: int, height_px: int) -> float:
     load_ms = 0.0 if model.loaded else UNMEASURED_LOAD_MS
     predict_ms = model.expected_predict_ms(width_px, height_px) or UNMEASURED_PREDICT_MS
     return load_ms + predict_ms + PER_MEGAPIXEL_MS * width_px * height_px / 1e6
+
+
+def left_ms(invocation: Invocation, reserved_ms: float) -> float:
+    """Say how long work may take that can be left out, where `reserved_ms` are needed for what cannot."""
+    return min(MOST_ADVICE_MS, invocation.remaining_ms() - reserved_ms)
 
 
 def require(invocation: Invocation, needed_ms: float) -> None:

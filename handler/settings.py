@@ -55,6 +55,8 @@ class Settings:
     output_bucket_owner: str | None = None  # the account that the output bucket has to belong to; None: any
     output_prefix: str = "cutouts/"
     output_format: UploadFormat = "png"  # of uploads' cut-outs
+    result_bucket: str | None = None  # for what is too large for an answer or a request; None: such is refused
+    result_url_seconds: int = 3_600  # how long an address in it is good for
     default_size: DefaultSize = "auto"  # of HTTP results: the picture's own size. remove.bg's default is "preview".
     max_input_bytes: int = 50_000_000
     max_input_megapixels: float | None = None  # None: what the memory carries beside the model, 50 at most
@@ -112,6 +114,10 @@ class Settings:
             output_prefix=given.get("OUTPUT_PREFIX", cls.output_prefix),  # empty is a value here: no prefix
             output_bucket_owner=_read(env, "OUTPUT_BUCKET_OWNER", _account, None, "an AWS account's 12 digits"),
             output_format=_choice(env, "OUTPUT_FORMAT", UPLOAD_FORMATS, cls.output_format),
+            result_bucket=env.get("RESULT_BUCKET"),
+            result_url_seconds=_read(
+                env, "RESULT_URL_SECONDS", _url_seconds, cls.result_url_seconds, "a whole number from 1 to 604800"
+            ),
             default_size=_choice(env, "DEFAULT_SIZE", DEFAULT_SIZES, cls.default_size),
             max_input_bytes=_read(
                 env, "MAX_INPUT_BYTES", _positive(int), cls.max_input_bytes, "a whole number of bytes above 0"
@@ -220,6 +226,17 @@ def _positive(parse: Callable[[str], Number]) -> Callable[[str], Number]:
 def _from_zero(text: str) -> int:
     value = int(text)
     if value < 0:
+        raise ValueError(text)
+    return value
+
+
+def _url_seconds(text: str) -> int:
+    """Read a lifetime of at most seven days, which is what a signature may have.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    """
+    value = int(text)
+    if not 1 <= value <= 604_800:
         raise ValueError(text)
     return value
 
