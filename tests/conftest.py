@@ -50,8 +50,8 @@ class Awaken(Protocol):
 def _lambda_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every test Lambda's variables and none of this machine's."""
     for name in os.environ:
-        if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT_", "API_", "WARMUP_", "ALLOWED_")) or name in {
-            *("MODEL_DIR", "TARGET_SIZE", "MIN_INSTANCES", "DEFAULT_SIZE", "THREADS"),
+        if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT_", "RESULT_", "API_", "WARMUP_")) or name in {
+            *("ALLOWED_ORIGINS", "MODEL_DIR", "TARGET_SIZE", "MIN_INSTANCES", "DEFAULT_SIZE", "THREADS"),
         }:
             monkeypatch.delenv(name)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):

@@ -21,8 +21,6 @@ from handler.pixels.layout import bounded_size
 from handler.pixels.limits import memory_is_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from handler.job import Alternatives, FileFormat, Output, ResultFormat
@@ -95,21 +93,18 @@ def advice(fits: tuple[Fit, ...]) -> str:
 
 
 def fitting(painting: Painting, alternatives: Alternatives, max_bytes: int, time_ms: float) -> tuple[Fit, ...]:
-    """Find what fits: every other format in the same size, the largest size in the same format, else both at once."""
+    """Find what fits: other formats in the same size, else in the largest that fits, and the same format in one."""
     trial = _Trial(painting, max_bytes, time.monotonic() + time_ms / 1e3)
     formats = [(words, name) for words, name in alternatives.formats if _can_hold(painting, name)]
     height_px, width_px = painting.pixels.shape[:2]
     sizes = [(words, mp) for words, mp in alternatives.sizes if mp * 1e6 < width_px * height_px]
     found = [fit for words, name in formats if (fit := trial.of(words, name)) is not None]
-    smaller = (trial.of(words, painting.file_format, megapixels) for words, megapixels in sizes)
-    found += _first(smaller)
-    if not found:
-        both = (
-            trial.of(f"{asked_by} with {words}", name, megapixels)
-            for words, megapixels in sizes
-            for asked_by, name in formats
-        )
-        found += _first(both)
+    for words, megapixels in sizes:
+        if (smaller := trial.of(words, painting.file_format, megapixels)) is not None:
+            return (*found, smaller)
+        if not found:
+            both = (trial.of(f"{asked_by} with {words}", name, megapixels) for asked_by, name in formats)
+            found += [fit for fit in both if fit is not None]
     return tuple(found)
 
 
@@ -138,11 +133,6 @@ class _Trial:
         except (ResultTooLarge, InvalidDimensions, OutOfMemory):
             return None
         return Fit(words, width_px, height_px, len(data), exact=not is_smaller)
-
-
-def _first(fits: Iterator[Fit | None]) -> list[Fit]:
-    found = next((fit for fit in fits if fit is not None), None)
-    return [] if found is None else [found]
 
 
 def _can_hold(painting: Painting, file_format: FileFormat) -> bool:
