@@ -19,6 +19,8 @@ UNMEASURED_LOAD_MS = 2_000.0
 UNMEASURED_PREDICT_MS = 1_000.0
 DELIVER_MS = 500.0  # a result of some megabytes to S3, where S3 answers at once
 FURTHER_OUTPUT_PER_MEGAPIXEL_MS = 150.0  # to paint and encode one more file of a subject
+ANSWER_MS = 500.0  # what is left to do once there is nothing more to compute
+MOST_ADVICE_MS = 6_000.0  # a caller who is refused is not to wait much longer for what would have been possible
 PER_MEGAPIXEL_MS = 300.0  # everything but the network, with a margin: 12 megapixels take about 2 s on two cores
 
 
@@ -32,6 +34,11 @@ def expected_ms(model: Model, width_px: int, height_px: int) -> float:
 def further_output_ms(subject_px: int) -> float:
     """Say how long one more file of a subject of this size should take to be made and delivered."""
     return DELIVER_MS + FURTHER_OUTPUT_PER_MEGAPIXEL_MS * subject_px / 1e6
+
+
+def left_ms(invocation: Invocation, reserved_ms: float) -> float:
+    """Say how long work may take that can be left out, where `reserved_ms` are needed for what cannot."""
+    return min(MOST_ADVICE_MS, invocation.remaining_ms() - reserved_ms)
 
 
 def require(invocation: Invocation, needed_ms: float) -> None:

@@ -73,3 +73,4 @@ class Environment:
     def renew(self) -> None:
         """Drop what a restored snapshot must not share with its siblings."""
         self.pipeline.storage.forget_connections()
+        self.pipeline.exchange.forget_connections()

@@ -163,12 +163,23 @@ class Rendition:
 
 
 @dataclass(frozen=True)
+class Alternatives:
+    """What a caller could ask for instead of a file that is too large, each by the words that ask for it."""
+
+    formats: tuple[tuple[str, FileFormat], ...] = ()  # such as ("format=webp", "webp"), the best first
+    sizes: tuple[tuple[str, float], ...] = ()  # such as ("size=hd", 4.0) megapixels, the largest first
+    otherwise: str = ""  # a sentence that names ways around the limit
+
+
+@dataclass(frozen=True)
 class Output:
     """One file that is wanted of a picture."""
 
     rendering: Rendering = Rendering()
     destination: S3Destination | None = None  # None: it travels in the answer
     max_bytes: int | None = None  # what can be carried; None: any
+    by_url: bool = False  # what cannot be carried is laid where a URL leads to; else it is refused
+    alternatives: Alternatives = Alternatives()  # for that refusal
 
 
 @dataclass(frozen=True)
@@ -208,6 +219,7 @@ class File:
     foreground: Box
     destination: S3Destination | None = None  # where it was written, and its data let go; None: it is in the answer
     size_bytes: int = 0
+    url: str | None = field(default=None, repr=False)  # where it lies for a while, too large for the answer
 
 
 @dataclass(frozen=True)

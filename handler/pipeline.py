@@ -12,7 +12,7 @@ import threading
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,12 +23,14 @@ from handler.model.door import Model
 from handler.pixels.archive import pack
 from handler.pixels.cut import Subject, cut
 from handler.pixels.decode import decode
-from handler.pixels.encode import MEDIA_TYPES, encode, least_bytes, require_encodable
+from handler.pixels.encode import MEDIA_TYPES, encode
+from handler.pixels.fitting import advice, fitting, require_possible
 from handler.pixels.header import read_header
 from handler.pixels.layout import bounded_size, region_box, with_surroundings
 from handler.pixels.limits import Limits, memory_is_ours
 from handler.pixels.paint import paint
 from handler.pixels.place import place
+from handler.storage.exchange import RESULTS, Exchange
 from handler.storage.objects import Storage
 
 if TYPE_CHECKING:
@@ -36,25 +38,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from handler.job import FileFormat, Rendering
+    from handler.job import Rendering
     from handler.pixels.header import Header
+    from handler.pixels.paint import Painting
     from handler.pixels.picture import Picture
     from handler.settings import Settings
 
 
 @dataclass
 class Pipeline:
-    """The stages with what they share: settings, the model's door and S3."""
+    """The stages with what they share: settings, the model's door, S3 and the bucket for what is too large."""
 
     settings: Settings
     fault: ConfigurationError | None = None  # why `settings` are not what the environment asked for
     model: Model = field(init=False)
     storage: Storage = field(init=False)
+    exchange: Exchange = field(init=False)
     proven: bool = field(init=False, default=False)  # this environment has cut out a picture, encoding included
 
     def __post_init__(self) -> None:
         self.model = Model(self.settings)
         self.storage = Storage(output_owner=self.settings.output_bucket_owner)
+        self.exchange = Exchange(self.settings.result_bucket, self.settings.result_url_seconds)
         # One picture at a time: two would need twice the memory and be no faster. Matters under uvicorn alone.
         self._one_at_a_time = threading.Lock()
 
@@ -166,7 +171,7 @@ class _Passage:
                     rendering = output.rendering
                     # Else the file's size depends on what is found, or on which way is up.
                     if rendering.crop is None and rendering.aspect_ratio is None:
-                        _require_possible(output, *_scaled_size(header, rendering))
+                        require_possible(output, *_scaled_size(header, rendering))
             self._facts = replace(
                 self._facts, input_bytes=len(data), input_width_px=header.width_px, input_height_px=header.height_px
             )
@@ -248,13 +253,13 @@ class _Passage:
             painting = paint(placed, output.rendering, self._decoded(self._backdrop(output, subject_px)))
             del placed
         with self._watch.stage("encode"):
-            if painting.file_format == "zip":
-                data = pack(painting.pixels)
-            else:
-                data = encode(painting.pixels, painting.file_format, output.max_bytes)
+            data = self._encoded(painting, output)
         self._pipeline.proven = True  # whatever becomes of the delivery
         height_px, width_px = painting.pixels.shape[:2]
         file = File(data, painting.file_format, width_px, height_px, painting.foreground, size_bytes=len(data))
+        del painting
+        if output.by_url and output.max_bytes is not None and len(data) > output.max_bytes:
+            return self._handed_over(file)
         if output.destination is not None:
             with self._watch.stage("deliver"):
                 deadline.require(self._invocation, deadline.DELIVER_MS)
@@ -263,28 +268,32 @@ class _Passage:
             return replace(file, data=b"", destination=output.destination)
         return file
 
+    def _encoded(self, painting: Painting, output: Output) -> bytes:
+        """Encode once, as far as the file can be carried. Raises ResultTooLarge, which says what could be."""
+        max_bytes = None if output.by_url else output.max_bytes
+        try:
+            if painting.file_format == "zip":
+                return pack(painting.pixels, max_bytes)
+            return encode(painting.pixels, painting.file_format, max_bytes)
+        except ResultTooLarge as error:
+            assert max_bytes is not None  # noqa: S101 - for mypy: else there was no limit
+            time_ms = deadline.left_ms(self._invocation, deadline.ANSWER_MS)
+            fits = fitting(painting, output.alternatives, max_bytes, time_ms)
+            raise ResultTooLarge(" ".join([str(error), advice(fits), output.alternatives.otherwise]).strip()) from error
+
+    def _handed_over(self, file: File) -> File:
+        with self._watch.stage("deliver"):
+            deadline.require(self._invocation, deadline.DELIVER_MS)
+            media_type, request_id = MEDIA_TYPES[file.file_format], self._invocation.request_id
+            url = self._pipeline.exchange.hand_over(file.data, file.file_format, media_type, request_id)
+        place = f"s3://{self._pipeline.settings.result_bucket}/{RESULTS}"  # no more of it: a key is as good as the file
+        self._facts = replace(self._facts, destination=self._facts.destination or place)
+        return replace(file, url=url)
+
 
 def _scaled_size(header: Header, rendering: Rendering) -> tuple[int, int]:
     """Give the size of the whole picture as a rendering bounds it."""
     return bounded_size(header.width_px, header.height_px, rendering.max_megapixels, rendering.max_side_px)
-
-
-def _require_possible(output: Output, width_px: int, height_px: int) -> None:
-    """Refuse what no file of this size can be, whatever is in it: too long a side, or too large to be carried."""
-    rendering = output.rendering
-    if rendering.format == "zip":
-        require_encodable("jpg", width_px, height_px)
-        return
-    formats: tuple[FileFormat, ...] = ("png", "jpg") if rendering.format == "auto" else (rendering.format,)
-    if len(formats) == 1:
-        require_encodable(formats[0], width_px, height_px)
-    bands: Literal[1, 3] = 1 if rendering.channels == "alpha" else 3
-    least = min(least_bytes(file_format, width_px, height_px, bands) for file_format in formats)
-    if output.max_bytes is not None and least > output.max_bytes:
-        raise ResultTooLarge(
-            f"A {width_px}×{height_px} result has {least:,} bytes at the least, and {output.max_bytes:,} can be "
-            "carried. Ask for format=webp or a smaller size, such as size=hd, or upload it to the input bucket instead."
-        )
 
 
 @contextmanager

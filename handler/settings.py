@@ -61,6 +61,8 @@ class Settings:
     output_format: UploadFormat = "png"  # of uploads' cut-outs
     outputs: str | None = None  # what an upload gives, where it is more than one; `web.parameters.renditions` reads it
     outputs_from: OutputsFrom = "setting"  # where an upload may ask for others
+    result_bucket: str | None = None  # for what is too large for an answer or a request; None: such is refused
+    result_url_seconds: int = 3_600  # how long an address in it is good for
     default_size: DefaultSize = "auto"  # of HTTP results: the picture's own size. remove.bg's default is "preview".
     max_input_bytes: int = 50_000_000
     max_input_megapixels: float | None = None  # None: what the memory carries beside the model, 50 at most
@@ -121,6 +123,10 @@ class Settings:
             output_format=_choice(env, "OUTPUT_FORMAT", UPLOAD_FORMATS, cls.output_format),
             outputs=env.get("OUTPUTS"),
             outputs_from=_choice(env, "OUTPUTS_FROM", OUTPUTS_FROM, cls.outputs_from),
+            result_bucket=env.get("RESULT_BUCKET"),
+            result_url_seconds=_read(
+                env, "RESULT_URL_SECONDS", _url_seconds, cls.result_url_seconds, "a whole number from 1 to 604800"
+            ),
             default_size=_choice(env, "DEFAULT_SIZE", DEFAULT_SIZES, cls.default_size),
             max_input_bytes=_read(
                 env, "MAX_INPUT_BYTES", _positive(int), cls.max_input_bytes, "a whole number of bytes above 0"
@@ -254,6 +260,17 @@ def _streaming_senders(text: str) -> frozenset[StreamingSender]:
     if not given <= set(STREAMING_SENDERS):
         raise ValueError(text)
     return frozenset(sender for sender in STREAMING_SENDERS if sender in given)
+
+
+def _url_seconds(text: str) -> int:
+    """Read a lifetime of at most seven days, which is what a signature may have.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    """
+    value = int(text)
+    if not 1 <= value <= 604_800:
+        raise ValueError(text)
+    return value
 
 
 def _account(text: str) -> str:

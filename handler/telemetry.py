@@ -137,6 +137,16 @@ def refused(error: CutoutError, request_id: str) -> None:
     logger.warning("refused", extra={"code": error.code, "reason": str(error), "request_id": request_id})
 
 
+def left_behind(error: CutoutError) -> None:
+    """Report that an upload which has served could not be removed; its bucket's lifecycle will."""
+    logger.warning("an upload stays", extra={"code": error.code, "reason": str(error)})
+
+
+def improvement(request_id: str, input_bytes: int, file_format: str) -> None:
+    """Report a picture that was kept to be learned from."""
+    logger.info("improvement", extra={"request_id": request_id, "input_bytes": input_bytes, "format": file_format})
+
+
 def unforeseen(request_id: str) -> None:
     """Report the exception being handled, which nobody foresaw, with its traceback."""
     logger.exception(UNFORESEEN, extra={"request_id": request_id})

@@ -50,8 +50,9 @@ class Awaken(Protocol):
 def _lambda_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every test Lambda's variables and none of this machine's."""
     for name in os.environ:
-        if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT", "API_", "WARMUP_", "ALLOWED_")) or name in {
-            *("MODEL_DIR", "TARGET_SIZE", "MIN_INSTANCES", "DEFAULT_SIZE", "STREAM_ANSWERS_TO", "THREADS"),
+        if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT", "RESULT_", "API_", "WARMUP_")) or name in {
+            *("ALLOWED_ORIGINS", "MODEL_DIR", "TARGET_SIZE", "MIN_INSTANCES", "DEFAULT_SIZE", "THREADS"),
+            "STREAM_ANSWERS_TO",
         }:
             monkeypatch.delenv(name)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):

@@ -5,12 +5,11 @@ Enters: pixels. Leaves: bytes. Whoever puts the two together again has what form
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from handler.pixels.encode import encode
+from handler.pixels.encode import Bounded, encode
 from handler.pixels.picture import bands
 
 if TYPE_CHECKING:
@@ -19,19 +18,23 @@ if TYPE_CHECKING:
 COLOUR_NAME, ALPHA_NAME = "color.jpg", "alpha.png"
 
 
-def pack(pixels: NDArray[np.uint8]) -> bytes:
-    """Pack (H, W, 3) RGB or straight (H, W, 4) RGBA. Raises InvalidDimensions where JPEG cannot hold the size."""
+def pack(pixels: NDArray[np.uint8], max_bytes: int | None = None) -> bytes:
+    """Pack (H, W, 3) RGB or straight (H, W, 4) RGBA.
+
+    With `max_bytes`, the work ends as soon as there is more. Raises InvalidDimensions where JPEG cannot hold the size,
+    ResultTooLarge beyond `max_bytes`, OutOfMemory.
+    """
     import zipfile  # noqa: PLC0415 - one request in many asks for it
 
     if pixels.shape[2] == 3:
         colours, alpha = pixels, np.full(pixels.shape[:2], 255, np.uint8)
     else:
         colours, alpha = _without_alpha(pixels), np.ascontiguousarray(pixels[..., 3])
-    out = io.BytesIO()
+    out = Bounded(max_bytes)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # both are compressed already
         # ZipInfo's own date: the same request gives the same bytes.
-        archive.writestr(zipfile.ZipInfo(COLOUR_NAME), encode(colours, "jpg"))
-        archive.writestr(zipfile.ZipInfo(ALPHA_NAME), encode(alpha, "png"))
+        archive.writestr(zipfile.ZipInfo(COLOUR_NAME), encode(colours, "jpg", max_bytes))
+        archive.writestr(zipfile.ZipInfo(ALPHA_NAME), encode(alpha, "png", max_bytes))
     return out.getvalue()
 
 

@@ -39,7 +39,7 @@ def encode(pixels: NDArray[np.uint8], file_format: FileFormat, max_bytes: int | 
     the format can hold, ResultTooLarge beyond `max_bytes`, OutOfMemory.
     """
     require_encodable(file_format, pixels.shape[1], pixels.shape[0])
-    out = _Bounded(max_bytes)
+    out = Bounded(max_bytes)
     with memory_is_ours("the result is encoded"):
         image = Image.fromarray(pixels)
         if file_format == "png":
@@ -83,7 +83,7 @@ def least_bytes(file_format: FileFormat, width_px: int, height_px: int, bands: L
     return 0
 
 
-class _Bounded(io.BytesIO):
+class Bounded(io.BytesIO):
     """A file in memory that ends the writing once it is too large."""
 
     def __init__(self, max_bytes: int | None) -> None:
@@ -94,8 +94,5 @@ class _Bounded(io.BytesIO):
         """Write, or raise ResultTooLarge."""
         written = super().write(data)
         if self._max_bytes is not None and self.tell() > self._max_bytes:
-            raise ResultTooLarge(
-                f"The result would have more than {self._max_bytes:,} bytes, which is what can be carried. Ask for "
-                "format=webp or a smaller size, such as size=hd, or upload the picture to the input bucket instead."
-            )
+            raise ResultTooLarge(f"The result has more than {self._max_bytes:,} bytes, which is what can be carried.")
         return written

@@ -41,48 +41,64 @@ READING = frozenset({"read", "read the tags of"})
 
 
 def make_client() -> S3Client:
-    """Make a client that gives up on an attempt after seconds and tries four times."""
+    """Make a client that gives up on an attempt after seconds, tries four times, and signs addresses that work.
+
+    Left to itself, botocore signs a browser's address for us-east-1 in the way that S3 has given up, and for every
+    other region one of the global endpoint, which redirects a form that is sent to a new bucket:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingRouting.html
+    """
     import boto3  # noqa: PLC0415 - 200 ms that a request without S3 need not pay
     from botocore.config import Config  # noqa: PLC0415
 
     return boto3.client(
         "s3",
-        config=Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}),
+        config=Config(
+            connect_timeout=3,
+            read_timeout=20,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            signature_version="s3v4",
+            s3={"us_east_1_regional_endpoint": "regional", "addressing_style": "virtual"},
+        ),
     )
 
 
 @contextmanager
-def errors_of(place: str, doing: Doing = "read") -> Iterator[None]:
-    """Turn what botocore raises about `place` into errors of our tree."""
+def errors_of(place: str, doing: Doing = "read", setting: str | None = None) -> Iterator[None]:
+    """Turn what botocore raises about `place` into errors of our tree.
+
+    `setting` is the variable that names the bucket, where one does and the object may be somebody else's affair.
+    """
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError  # noqa: PLC0415 - costs as much as boto3
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - botocore has it by now
 
     try:
         yield
     except ClientError as error:
-        raise _named(error, place, doing) from error
+        raise _named(error, place, doing, setting) from error
     except ParamValidationError as error:  # a name that S3 could not have sent: refused before any request
-        kind = CallerError if doing in READING else ConfigurationError
+        kind = CallerError if doing in READING and setting is None else ConfigurationError
         raise kind(f"{place} is no place in S3: {' '.join(str(error).split())}") from error
     # The latter comes from a body that breaks off in a way that botocore does not wrap.
     except (BotoCoreError, HTTPError) as error:
         raise DependencyError(f"{place} could not be reached: {type(error).__name__}: {error}") from error
 
 
-def no_such_bucket(place: str) -> ConfigurationError:
-    """Say that the output bucket is not there."""
+def no_such_bucket(place: str, setting: str | None = None) -> ConfigurationError:
+    """Say that a bucket of ours is not there: the output bucket, or another that a setting names."""
+    if setting is not None:
+        return ConfigurationError(f"{setting} names a bucket that does not exist: mend it.")
     return ConfigurationError(f"{place} cannot be written, there is no such bucket: mend OUTPUT_BUCKET.")
 
 
 def _named(  # noqa: PLR0911 - a return for each kind
-    error: ClientError, place: str, doing: Doing
+    error: ClientError, place: str, doing: Doing, setting: str | None
 ) -> CutoutError:
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     if code in UNMET:
         return ChangedMeanwhile(f"{place} was replaced between two looks at it ({code}).")
     if code in NOT_FOUND:
-        if code == "NoSuchBucket" and doing not in READING:
-            return no_such_bucket(place)
+        if code == "NoSuchBucket" and (doing not in READING or setting is not None):
+            return no_such_bucket(place, setting)
         if doing not in READING:  # S3 says so where the object of If-Match is gone
             return ChangedMeanwhile(f"{place} was removed between two looks at it ({code}).")
         return ObjectNotFound(f"{place} does not exist ({code}); it may have been deleted since the event was sent.")

@@ -16,15 +16,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from handler.errors import CutoutError, NotOffered
+from handler.errors import CutoutError
 from handler.warmup import warm_up
 from handler.web.account import account, rate_limit_headers
 from handler.web.cutout import CutOut
 from handler.web.faults import Faults, cutout_error, http_error
+from handler.web.improve import PATH as IMPROVE
+from handler.web.improve import Improve
 from handler.web.keys import key_ring
 from handler.web.neighbours import CONTRACTS
 from handler.web.removebg import EXPOSED_HEADERS
 from handler.web.scope import invocation_of
+from handler.web.uploads import PATH as UPLOADS
+from handler.web.uploads import document
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
 
 ROUTES = {
     **{f"POST {contract.path}": contract.summary for contract in CONTRACTS},
+    f"POST {UPLOADS}": "where to send a picture that is too large for a request",
+    f"POST {IMPROVE}": "keep a picture to be learned from",
     "GET /v1.0/account": "credits, of which there are always enough",
     "GET /docs": "what can be asked for, for people",
     "GET /openapi.json": "the same for programs",
@@ -63,12 +69,11 @@ def build(pipeline: Pipeline) -> Starlette:
         await run_in_threadpool(keys.check, request.headers)
         return JSONResponse(account(), headers=rate_limit_headers())
 
-    async def improve(request: Request) -> Response:
+    async def uploads(request: Request) -> Response:
         await run_in_threadpool(keys.check, request.headers)
-        raise NotOffered(
-            "No picture is kept here: there is no improvement program to send it to. Report a bad cut-out to whoever "
-            "runs this service."
-        )
+        pipeline.check()
+        place = await run_in_threadpool(pipeline.exchange.place, pipeline.settings.max_input_bytes)
+        return JSONResponse(document(place), 201, rate_limit_headers())
 
     async def description(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         from handler.web.openapi import openapi  # noqa: PLC0415 - one request in many asks for it
@@ -98,7 +103,8 @@ def build(pipeline: Pipeline) -> Starlette:
             Route("/warmup", warmup, methods=["GET", "POST"]),
             *(Route(one.path, CutOut(one, pipeline, keys).answer, methods=["POST"]) for one in CONTRACTS),
             Route("/v1.0/account", credits_left, methods=["GET"]),
-            Route("/v1.0/improve", improve, methods=["POST"]),
+            Route(UPLOADS, uploads, methods=["POST"]),
+            Route(IMPROVE, Improve(pipeline, keys).answer, methods=["POST"]),
             Route("/docs", documentation, methods=["GET"]),
             Route("/openapi.json", description, methods=["GET"]),
         ],

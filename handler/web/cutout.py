@@ -7,29 +7,29 @@ before the model is asked for anything.
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
+from handler import telemetry
 from handler.errors import (
-    CallerError,
-    FailedBackgroundDownload,
-    FailedImageDownload,
-    MissingSource,
+    CutoutError,
+    FileTooLarge,
+    InvalidFileType,
     MultipleBackgrounds,
-    MultipleSources,
+    ResolutionTooHigh,
     Several,
     Unauthorized,
-    Unfetchable,
     UnreadableImage,
 )
 from handler.job import Done, Failed, Inline, Job, Output
-from handler.web.body import Body, decode_base64, read_body
+from handler.web.body import Body, read_body
 from handler.web.contract import KEY_FIELD
 from handler.web.parameters.read import Fields, wish_of
-from handler.web.parameters.table import BACKGROUNDS, BG_IMAGE_FILE, BG_IMAGE_URL, IMAGE_FILE, IMAGE_FILE_B64, IMAGE_URL
-from handler.web.parameters.table import SOURCES as PICTURES
+from handler.web.parameters.table import BACKGROUNDS, BG_IMAGE_FILE, BG_IMAGE_URL
 from handler.web.scope import invocation_of, trigger_of
+from handler.web.source import Source, fetched
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -37,16 +37,15 @@ if TYPE_CHECKING:
 
     from handler.job import Invocation, Outcome, TriggerName
     from handler.pipeline import Pipeline
-    from handler.settings import Settings
+    from handler.storage.exchange import Upload
     from handler.web.contract import Contract
     from handler.web.keys import KeyRing
     from handler.web.parameters.read import Wish
 
-SOURCES = tuple(row.name for row in PICTURES)
 BACKDROPS = tuple(row.name for row in BACKGROUNDS)
 
-# A picture that takes longer leaves too little of an HTTP caller's patience for the network.
-MAX_FETCH_S = 10.0
+# What no other request could mend: an upload of which this is said is of no more use.
+HOPELESS = (InvalidFileType, UnreadableImage, FileTooLarge, ResolutionTooHigh)
 
 
 class CutOut:
@@ -57,6 +56,12 @@ class CutOut:
         self._names = contract.names
         self._pipeline = pipeline
         self._keys = keys
+        # Not every function has both buckets.
+        ways = [
+            contract.url_hint if pipeline.exchange.open else "",
+            "Or put the picture into the input bucket." if pipeline.settings.output_bucket else "",
+        ]
+        self._alternatives = dataclasses.replace(contract.alternatives, otherwise=" ".join(way for way in ways if way))
 
     async def answer(self, request: Request) -> Response:
         """Cut the request's picture out. Raises a CutoutError of any kind."""
@@ -65,9 +70,18 @@ class CutOut:
         settings = self._pipeline.settings
         asked = Asked(body, Fields(fields, self._contract.table), settings.default_size)
         trigger, invocation = trigger_of(request), invocation_of(request)
+        output = Output(
+            asked.wish.rendering,
+            max_bytes=invocation.max_file_bytes,
+            by_url=self._pipeline.exchange.open and self._contract.gives_url(request, asked.wish),
+            alternatives=self._alternatives,
+        )
 
         def cut_out() -> Outcome:
-            return self._pipeline.run(asked.job(trigger, settings, invocation), invocation)
+            order = asked.order(output, trigger, self._pipeline, invocation)
+            outcome = self._pipeline.run(order.job, invocation)
+            self._discard(order.done_with(outcome))
+            return outcome
 
         match outcome := await run_in_threadpool(cut_out):
             case Done(files=(file,)):
@@ -78,6 +92,14 @@ class CutOut:
                 raise error
             case _:  # only an upload is skipped, and one output gives one file
                 raise AssertionError(outcome)
+
+    def _discard(self, uploads: tuple[Upload, ...]) -> None:
+        """Remove uploads that have served. The answer is there, so that a failure is the log's alone."""
+        for upload in uploads:
+            try:
+                self._pipeline.exchange.discard(upload)
+            except CutoutError as error:
+                telemetry.left_behind(error)
 
     async def _admitted(self, request: Request) -> Body:
         """Check the key, before a byte of the body is read where it stands in a header, and read the body."""
@@ -101,58 +123,44 @@ class Asked:
     def __init__(self, body: Body, fields: Fields, default_size: str) -> None:
         """Read everything. Raises the CallerError that is wrong with it, or Several."""
         self._body = body
-        self._url = fields.read(IMAGE_URL, "")
+        self._source = Source.of(body, fields)
         self._backdrop_url = fields.read(BG_IMAGE_URL, "")
         self.wish: Wish = wish_of(fields, default_size)
-        faults = [*_about_the_picture(body), *body.faults, *fields.faults]
+        faults = [*self._source.faults, *body.faults, *fields.faults]
         if body.count(BACKDROPS) > 1:
             faults.append(MultipleBackgrounds(f"Give one of {', '.join(BACKDROPS)}, or none."))
-        self._data: bytes | None = body.files.get(IMAGE_FILE.name)
-        encoded = body.fields.get(IMAGE_FILE_B64.name)
-        if encoded is not None and body.count(SOURCES) == 1:
-            try:
-                self._data = decode_base64(IMAGE_FILE_B64.name, encoded)
-            except UnreadableImage as error:
-                faults.insert(0, error)
         if faults:
             raise faults[0] if len(faults) == 1 else Several(faults)
 
-    def job(self, trigger: TriggerName, settings: Settings, invocation: Invocation) -> Job:
-        """Make the job, for which pictures are fetched that are elsewhere."""
-        data = self._data
-        if data is None:
-            data = _fetched(IMAGE_URL.name, self._url, settings, invocation)
-        backdrop = self._body.files.get(BG_IMAGE_FILE.name)
+    def order(self, output: Output, trigger: TriggerName, pipeline: Pipeline, invocation: Invocation) -> Order:
+        """Make the job of one output, for which pictures are fetched that are elsewhere. Raises as `fetched` does."""
+        picture = self._source.read(pipeline, invocation)
+        backdrop, backdrops_upload = self._body.files.get(BG_IMAGE_FILE.name), None
         if self._backdrop_url:
-            backdrop = _fetched(BG_IMAGE_URL.name, self._backdrop_url, settings, invocation)
-        rendering = self.wish.rendering
+            got = fetched(BG_IMAGE_URL.name, self._backdrop_url, pipeline, invocation)
+            backdrop, backdrops_upload = got.data, got.upload
         if backdrop is not None:
-            rendering = dataclasses.replace(rendering, background=Inline(backdrop))
-        return Job(trigger, Inline(data), (Output(rendering, max_bytes=invocation.max_file_bytes),), self.wish.region)
+            rendering = dataclasses.replace(output.rendering, background=Inline(backdrop))
+            output = dataclasses.replace(output, rendering=rendering)
+        job = Job(trigger, Inline(picture.data), (output,), self.wish.region)
+        return Order(job, picture.upload, backdrops_upload)
 
 
-def _about_the_picture(body: Body) -> list[CallerError]:
-    """Find what is wrong with where the picture is."""
-    match body.count(SOURCES):
-        case 0:
-            return [
-                MissingSource(
-                    f"Send a picture as {IMAGE_FILE.name} (multipart), as {IMAGE_FILE_B64.name}, or as the body."
-                )
-            ]
-        case 1:
-            return []
-        case _:
-            return [MultipleSources(f"Give one of {', '.join(SOURCES)}, once.")]
+@dataclass(frozen=True)
+class Order:
+    """A job, and the uploads that its pictures came from."""
 
+    job: Job
+    picture: Upload | None = None
+    backdrop: Upload | None = None
 
-def _fetched(name: str, url: str, settings: Settings, invocation: Invocation) -> bytes:
-    """Get the picture that a parameter names by its URL. Raises FileTooLarge or what the contract has for the rest."""
-    from handler.web.fetch import fetch  # noqa: PLC0415 - with ssl 30 ms that a request with a file need not pay
-
-    timeout_s = min(MAX_FETCH_S, invocation.remaining_ms() / 1e3)
-    try:
-        return fetch(url, max_bytes=settings.max_input_bytes, timeout_s=timeout_s, allow=settings.url_fetch_allow)
-    except Unfetchable as error:
-        named = FailedImageDownload if name == IMAGE_URL.name else FailedBackgroundDownload
-        raise named(f"{name}: {error}") from error
+    def done_with(self, outcome: Outcome) -> tuple[Upload, ...]:
+        """Give the uploads that nobody will ask for again: those cut out, and those that no request could use."""
+        match outcome:
+            case Done():
+                return tuple(upload for upload in (self.picture, self.backdrop) if upload is not None)
+            case Failed(error=error) if isinstance(error, HOPELESS) and self.picture is not None:
+                has_backdrop = isinstance(self.job.outputs[0].rendering.background, Inline)  # it may be the broken one
+                return () if has_backdrop else (self.picture,)
+            case _:
+                return ()

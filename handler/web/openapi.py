@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from handler.web.account import account
+from handler.web.improve import PATH as IMPROVE
 from handler.web.neighbours import CLIPDROP, CONTRACTS, PHOTOROOM
-from handler.web.parameters.kinds import Boolean
-from handler.web.parameters.table import rows
+from handler.web.parameters.kinds import UPLOAD_PATTERN, Boolean
+from handler.web.parameters.table import IMPROVEMENT, rows
 from handler.web.removebg import EXPOSED_HEADERS, REMOVEBG
+from handler.web.uploads import PATH as UPLOADS
 
 if TYPE_CHECKING:
     from handler.web.contract import Contract
@@ -60,7 +62,8 @@ def openapi() -> Document:
         "paths": {
             **{contract.path: {"post": _cut_out(contract)} for contract in CONTRACTS},
             "/v1.0/account": {"get": _account()},
-            "/v1.0/improve": {"post": _improve()},
+            UPLOADS: {"post": _uploads()},
+            IMPROVE: {"post": _improve()},
             "/health": {"get": _plain("health", "Whether the model is loaded; never loads it", secured=False)},
             "/warmup": {
                 "get": _warmup("warmUp", "Load the model and prove it"),
@@ -85,19 +88,15 @@ def openapi() -> Document:
 
 
 def _cut_out(contract: Contract) -> Document:
-    texts = _object(contract.table, with_files=False)
-    whole = _object(contract.table, with_files=True)
-    content: Document = {"multipart/form-data": {"schema": whole}}
-    if texts["properties"] and contract is REMOVEBG:
-        content |= {
-            "application/json": {"schema": texts},
-            "application/x-www-form-urlencoded": {"schema": texts},
-        }
-    content["application/octet-stream"] = {"schema": BINARY}
+    content = _contents(contract.table, with_texts=contract is REMOVEBG)
+    redirect: Document = {}
     answers: Document = {"content": {kind: {"schema": BINARY} for kind in IMAGES}}
     if contract is REMOVEBG:
         answers["content"] |= {"application/zip": {"schema": BINARY}, "application/json": {"schema": _json_answer()}}
         answers["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in EXPOSED_HEADERS}
+        location = {"Location": {"description": "Its URL", "schema": {"type": "string", "format": "uri"}}}
+        words = "With redirect=true: the subject, cut out, is too large for the answer and lies elsewhere for a while"
+        redirect["303"] = {"description": words, "headers": {**answers["headers"], **location}}
     if contract is PHOTOROOM:
         answers["content"]["application/json"] = {"schema": _shape({"base64img": ""})}
     refusals = {**REFUSALS, **({"401": "The API key is missing"} if contract is CLIPDROP else {}), **FAILURES}
@@ -107,9 +106,19 @@ def _cut_out(contract: Contract) -> Document:
         "requestBody": {"required": True, "content": content},
         "responses": {
             "200": {"description": "The subject, cut out", **answers},
+            **redirect,
             **{code: _refusal(contract, words) for code, words in sorted(refusals.items())},
         },
     }
+
+
+def _contents(table: tuple[Group, ...], *, with_texts: bool = True) -> Document:
+    """Describe the bodies that a table's parameters come in; `with_texts`: also in those that carry no file."""
+    content: Document = {"multipart/form-data": {"schema": _object(table, with_files=True)}}
+    if with_texts:
+        texts = _object(table, with_files=False)
+        content |= {"application/json": {"schema": texts}, "application/x-www-form-urlencoded": {"schema": texts}}
+    return {**content, "application/octet-stream": {"schema": BINARY}}
 
 
 def _object(table: tuple[Group, ...], *, with_files: bool) -> Document:
@@ -130,9 +139,22 @@ def _property(row: Parameter[Any]) -> Document:
 
 
 def _json_answer() -> Document:
+    """Describe the answer as JSON: with the picture in it or, where that would be too large, with its URL."""
     sides = {f"foreground_{side}": {"type": "integer"} for side in ("top", "left", "width", "height")}
-    data = {"type": "object", "properties": {"result_b64": {"type": "string", "contentEncoding": "base64"}, **sides}}
-    data["required"] = ["result_b64", *sides]
+    results: Document = {
+        "result_b64": {"type": "string", "contentEncoding": "base64"},
+        "result_url": {
+            "type": "string",
+            "format": "uri",
+            "description": "Of a result that is too large for the answer",
+        },
+    }
+    data = {
+        "type": "object",
+        "properties": {**results, **sides},
+        "required": list(sides),
+        "oneOf": [{"required": [name]} for name in results],
+    }
     return {"type": "object", "properties": {"data": data}, "required": ["data"]}
 
 
@@ -155,13 +177,50 @@ def _account() -> Document:
     }
 
 
+def _uploads() -> Document:
+    data = {
+        "type": "object",
+        "properties": {
+            "url": {"type": "string", "format": "uri", "description": "Where the form is sent to"},
+            "fields": {
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "The form's fields; a field Content-Type that begins with image/ and, last, one named "
+                "file go with them",
+            },
+            "image_url": {
+                "type": "string",
+                "pattern": f"^{UPLOAD_PATTERN}$",
+                "description": "What the picture is called in a request, as image_url or bg_image_url",
+            },
+            "max_bytes": {"type": "integer", "description": "The largest file that is taken"},
+            "expires_at": {"type": "string", "format": "date-time", "description": "Until when the form is taken"},
+        },
+        "required": ["url", "fields", "image_url", "max_bytes", "expires_at"],
+    }
+    schema = {"type": "object", "properties": {"data": data}, "required": ["data"]}
+    return {
+        "operationId": "uploads",
+        "summary": "Say where to send a picture that is too large for a request",
+        "responses": {
+            "201": {"description": "A form for one picture", "content": {"application/json": {"schema": schema}}},
+            "400": _refusal(REMOVEBG, "There is no bucket for uploads here: code not_offered"),
+            "403": _refusal(REMOVEBG, REFUSALS["403"]),
+            **{code: _refusal(REMOVEBG, words) for code, words in FAILURES.items()},
+        },
+    }
+
+
 def _improve() -> Document:
+    kept = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
+    refusals = {**REFUSALS, "400": f"{REFUSALS['400']}; or no picture is kept here: code not_offered", **FAILURES}
     return {
         "operationId": "improve",
-        "summary": "Not offered: no picture is kept here",
+        "summary": "Keep a picture to be learned from",
+        "requestBody": {"required": True, "content": _contents(IMPROVEMENT)},
         "responses": {
-            "400": _refusal(REMOVEBG, "Always: code not_offered"),
-            "403": _refusal(REMOVEBG, REFUSALS["403"]),
+            "200": {"description": "It is kept", "content": {"application/json": {"schema": kept}}},
+            **{code: _refusal(REMOVEBG, words) for code, words in sorted(refusals.items())},
         },
     }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from handler import errors
 from handler.web.neighbours import CLIPDROP, PHOTOROOM
 from handler.web.openapi import HEADER_MEANINGS
-from handler.web.parameters.table import TABLE
+from handler.web.parameters.table import IMPROVEMENT, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,6 +88,9 @@ crop, scale and position, size, shadow, background, format. A key, where one is 
 <h3>The answer</h3>
 <p>The picture's bytes; with <code>Accept: application/json</code> a document
 <code>{{"data": {{"result_b64", "foreground_top", "foreground_left", "foreground_width", "foreground_height"}}}}</code>.
+A picture that is too large for the answer has a <code>result_url</code> in place of <code>result_b64</code>, good for
+an hour or as long as this service says. Bytes are answered with 303 where <code>redirect=true</code> asks for it, else
+refused with a sentence that says which formats and sizes would fit. All are, where the service has no bucket for it.
 Beside it:</p>
 {_table("", ("header", "meaning"), ((name, escape(words)) for name, words in HEADER_MEANINGS.items()))}
 <h3>Errors</h3>
@@ -96,6 +99,15 @@ Beside it:</p>
 {_table("", ("code", "status", "title"), (_error(kind) for kind in CALLERS_ERRORS))}
 <h2><code>GET /v1.0/account</code></h2>
 <p>Credits, of which there are always enough: nobody counts them here.</p>
+<h2><code>POST /v1.0/uploads</code></h2>
+<p>For a picture that is too large for a request: 201 with
+<code>{{"data": {{"url", "fields", "image_url", "max_bytes", "expires_at"}}}}</code>. Send a multipart form to
+<code>url</code> with every one of <code>fields</code>, a <code>Content-Type</code> that begins with <code>image/</code>
+and, last, the picture as <code>file</code>. Then give <code>image_url</code> as a parameter of that name, or as
+<code>bg_image_url</code>. The picture is removed once it was cut out, and after a day in any case.</p>
+<h2><code>POST /v1.0/improve</code></h2>
+<p>Keeps a picture that was cut out badly, for whoever runs this to learn from, and answers <code>{{"id"}}</code>.</p>
+{_tables(IMPROVEMENT)}
 <h2>Two neighbours</h2>
 {_neighbour(PHOTOROOM)}
 {_neighbour(CLIPDROP)}

@@ -41,7 +41,7 @@ def wants_json(accept: str) -> bool:
 
 
 def answer(request: Request, file: File, wish: Wish) -> Response:
-    """Give the picture's bytes, or a document that holds them."""
+    """Give the picture's bytes, or a document that holds them; where they are too many, their URL in its place."""
     box = file.foreground
     sides = (box.top_px, box.left_px, box.width_px, box.height_px)
     headers = {
@@ -52,15 +52,23 @@ def answer(request: Request, file: File, wish: Wish) -> Response:
         **{name: str(side) for name, side in zip(BOX_HEADERS, sides, strict=True)},
     }
     if not wants_json(request.headers.get("accept", "")):
+        if file.url is not None:
+            return Response(status_code=303, headers={**headers, "Location": file.url})
         return Response(file.data, media_type=MEDIA_TYPES[file.file_format], headers=headers)
+    result = {"result_url": file.url} if file.url else {"result_b64": base64.b64encode(file.data).decode("ascii")}
     document = {
-        "result_b64": base64.b64encode(file.data).decode("ascii"),
+        **result,
         "foreground_top": box.top_px,
         "foreground_left": box.left_px,
         "foreground_width": box.width_px,
         "foreground_height": box.height_px,
     }
     return JSONResponse({"data": document}, headers=headers)
+
+
+def gives_url(request: Request, wish: Wish) -> bool:
+    """Whether the answer may be the picture's URL: existing clients follow no redirect unless they ask for it."""
+    return wish.redirects or wants_json(request.headers.get("accept", ""))
 
 
 REMOVEBG = Contract(
@@ -82,4 +90,6 @@ REMOVEBG = Contract(
             }
         ]
     },
+    gives_url=gives_url,
+    url_hint="Or send Accept: application/json and get its result_url, or redirect=true and get a redirect to it.",
 )

@@ -136,6 +136,7 @@ WISHES: dict[str, list[str]] = {
     "shadow_opacity": ["0", "100"],
     "bg_color": ["00ff00", "00ff0080"],
     "bg_image_file": ["beach"],
+    "redirect": ["true"],
 }
 
 

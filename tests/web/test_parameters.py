@@ -261,8 +261,21 @@ def test_what_is_the_default_changes_nothing() -> None:
             assert wish(**{row.name: row.default}) == wish(), row.name
 
 
+# A reference is a token and nothing else: no way to another key, prefix, version or bucket.
+TOKEN = "A" * 43
+ODD_REFERENCES = [
+    *("upload:", "upload:abc", f"upload:{TOKEN}A", f"upload:../results/{TOKEN}", f"upload:{TOKEN[:40]}../"),
+    *(f"upload:{TOKEN}?versionId=1", f"upload://{TOKEN}", f"upload:uploads/{TOKEN}", f"upload:{TOKEN[:42]}é"),
+    *(
+        f"upload:{TOKEN[:41]}%2e",
+        f"s3://bucket/uploads/{TOKEN}",
+        f"results:{TOKEN}",
+        f"upload:{TOKEN[:42]} A",
+    ),
+]
+
 NONSENSE = {
-    "image_url": ["ftp://example.com/a", "photo.jpg", "file:///etc/passwd", "http://", "https://a b"],
+    "image_url": ["ftp://example.com/a", "photo.jpg", "file:///etc/passwd", "http://", "https://a b", *ODD_REFERENCES],
     "size": ["huge", "0", "-1", "25 MP", "autos"],
     "format": ["gif", "png,jpg", "image/png"],
     "channels": ["rgb", "a", "matte"],
@@ -281,6 +294,7 @@ NONSENSE = {
     "shadow_opacity": ["101", "-1", "half", "nan", "1e1"],
     "bg_color": ["#12", "12345", "1234567", "notacolour", "#gggggg", "rgb(1,2,3)", "##fff"],
     "bg_image_url": ["beach.jpg", "data:image/png;base64,AAAA"],
+    "redirect": ["303", "follow"],
 }
 
 

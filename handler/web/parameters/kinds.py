@@ -203,7 +203,19 @@ def _url(text: str) -> str:
     return text
 
 
-URL = Written("an absolute http:// or https:// URL", _url, r"https?://[^\s/].{0,8000}", "uri")
+# What POST /v1.0/uploads gives for a picture that was sent to S3: no URL that anything could be fetched from.
+UPLOAD_SCHEME = "upload:"
+UPLOAD_PATTERN = rf"{UPLOAD_SCHEME}[A-Za-z0-9_-]{{43}}"
+
+URL = Written(
+    "an absolute http:// or https:// URL, or the reference that POST /v1.0/uploads gave",
+    _url,
+    rf"https?://[^\s/].{{0,8000}}|{UPLOAD_PATTERN}",
+    "uri",
+)
+
+# What stands beside a picture that is kept; a name of more characters is none of any file system.
+NOTE = Written("a text of up to 255 characters", str, r"[^\x00-\x1f\x7f]{1,255}")
 
 
 def _colour(text: str) -> Rgba:

@@ -20,6 +20,7 @@ from handler.web.parameters.table import (
     FORMAT,
     MAX_SIDE,
     POSITION_ROW,
+    REDIRECT,
     ROI,
     SCALE_ROW,
     SEMITRANSPARENCY,
@@ -73,6 +74,7 @@ class Wish:
     rendering: Rendering
     region: Region | None
     names_type: bool  # the answer has the header X-Type
+    redirects: bool = False  # a picture that is too large for the answer may be behind a redirect
 
 
 def wish_of(fields: Fields, default_size: str) -> Wish:
@@ -101,7 +103,7 @@ def wish_of(fields: Fields, default_size: str) -> Wish:
     )
     if region is not None and _is_whole(region):
         region = None
-    return Wish(rendering, region, fields.read(TYPE_LEVEL, otherwise=True))
+    return Wish(rendering, region, fields.read(TYPE_LEVEL, otherwise=True), fields.read(REDIRECT, otherwise=False))
 
 
 def _is_whole(region: Region) -> bool:

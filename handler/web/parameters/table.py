@@ -12,6 +12,7 @@ from handler.web.parameters.kinds import (
     ASPECT_RATIO,
     COLOUR,
     MARGINS,
+    NOTE,
     POSITION,
     REGION,
     SCALE,
@@ -73,7 +74,10 @@ class Group:
 IMAGE_FILE = Parameter("image_file", File(), "The picture. Exactly one of the three is given.")
 IMAGE_FILE_B64 = Parameter("image_file_b64", Base64(), "The same within a text.")
 IMAGE_URL = Parameter(
-    "image_url", URL, "Where the picture is fetched from.", samples=("https://example.com/photo.jpg",)
+    "image_url",
+    URL,
+    "Where the picture is fetched from, or the reference of one that was uploaded, which serves one cut-out.",
+    samples=("https://example.com/photo.jpg",),
 )
 
 SIZE = Parameter(
@@ -204,6 +208,17 @@ BG_IMAGE_URL = Parameter(
 )
 BG_IMAGE_FILE = Parameter("bg_image_file", File(), "The same as a file.")
 
+REDIRECT = Parameter(
+    "redirect",
+    Boolean(),
+    "This service's own. true: a picture too large for the answer is answered with 303 and its URL in Location, where "
+    "the service has a bucket for it; else it is refused. As JSON it has a result_url without being asked.",
+    "false",
+)
+
+IMAGE_FILENAME = Parameter("image_filename", NOTE, "The picture's name.", samples=("photo.jpg",))
+TAG = Parameter("tag", NOTE, "What the picture is about, in your words.", samples=("hair",))
+
 SOURCES = (IMAGE_FILE, IMAGE_FILE_B64, IMAGE_URL)
 BACKGROUNDS = (BG_COLOR, BG_IMAGE_URL, BG_IMAGE_FILE)
 
@@ -214,7 +229,11 @@ TABLE = (
     Group("Its place", (CROP, CROP_MARGIN, ASPECT_RATIO_ROW, SCALE_ROW, POSITION_ROW)),
     Group("Its shadow", (ADD_SHADOW, SHADOW_TYPE, SHADOW_OPACITY)),
     Group("Its background", BACKGROUNDS),
+    Group("The answer", (REDIRECT,)),
 )
+
+# Of POST /v1.0/improve.
+IMPROVEMENT = (Group("The picture", SOURCES), Group("About it", (IMAGE_FILENAME, TAG)))
 
 
 def rows(table: tuple[Group, ...]) -> Iterator[Parameter[Any]]:
