@@ -62,12 +62,12 @@ def failed_ids(reply: Reply, sent: Collection[str]) -> set[str]:
     if not isinstance(answer, dict) or "errorType" in answer or "errorMessage" in answer:  # no JSON: a timeout
         return everything
     failures = answer.get("batchItemFailures") or []
-    named = [item.get("itemIdentifier") if isinstance(item, dict) else None for item in failures]
-    return set(named) if set(named) <= everything else everything
+    named = {str(item.get("itemIdentifier")) if isinstance(item, dict) else "" for item in failures}
+    return named if named <= everything else everything
 
 
 class Poller:
-    """Polls a queue for some environments, each with one batch at a time: `with Poller(queue, start, 2) as poller: …`."""
+    """Polls for some environments, each with one batch at a time: `with Poller(queue, start, 2) as poller: …`."""
 
     def __init__(
         self, queue: LocalQueue, start: Callable[[], Emulator], environments: int, *, batch_size: int = 10

@@ -7,7 +7,7 @@ tell a queue of new objects: all that Lambda's poller builds upon.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
     from local.s3 import LocalS3
 
@@ -48,7 +48,7 @@ class LocalQueue:
 
     def delete(self, messages: Sequence[MessageTypeDef]) -> None:
         """Delete messages that were received."""
-        entries = [
+        entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(messages)
         ]
         if entries:
@@ -56,9 +56,11 @@ class LocalQueue:
 
     def count(self) -> int:
         """Count the messages in the queue, those that somebody has received among them."""
-        names = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
-        said = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(names))["Attributes"]
-        return sum(int(said[name]) for name in names)
+        return _count(self.client, self.url)
+
+    def count_dead_letters(self) -> int:
+        """Count the messages that were given up on."""
+        return _count(self.client, self.dead_letters_url)
 
     def take_all(self) -> list[str]:
         """Take every message out, once each is visible again, and give their bodies."""
@@ -71,8 +73,12 @@ class LocalQueue:
 
     def take_dead_letters(self) -> list[str]:
         """Take every message out of the dead letters and give their bodies."""
-        dead_letters = LocalQueue(self.dead_letters_url, self.dead_letters_url, self.arn, self.client)
-        return dead_letters.take_all()
+        return replace(self, url=self.dead_letters_url).take_all()
+
+
+def _count(client: SQSClient, url: str) -> int:
+    said = client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return int(said["ApproximateNumberOfMessages"]) + int(said["ApproximateNumberOfMessagesNotVisible"])
 
 
 def bucket_queue(store: LocalS3, bucket: str, *, visibility_s: int, receives: int) -> LocalQueue:
@@ -90,8 +96,10 @@ def bucket_queue(store: LocalS3, bucket: str, *, visibility_s: int, receives: in
 
     dead_letters_url = client.create_queue(QueueName=f"{bucket}-dead-letters")["QueueUrl"]
     redrive = {"deadLetterTargetArn": arn_of(dead_letters_url), "maxReceiveCount": receives}
-    attributes = {"VisibilityTimeout": str(visibility_s), "RedrivePolicy": json.dumps(redrive)}
-    url = client.create_queue(QueueName=bucket, Attributes=attributes)["QueueUrl"]
+    url = client.create_queue(
+        QueueName=bucket,
+        Attributes={"VisibilityTimeout": str(visibility_s), "RedrivePolicy": json.dumps(redrive)},
+    )["QueueUrl"]
     arn = arn_of(url)
     store.client.put_bucket_notification_configuration(
         Bucket=bucket,
