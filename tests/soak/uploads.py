@@ -76,7 +76,7 @@ def _upload(  # noqa: PLR0911 - a return for each kind
         case "picture":
             return Upload(key, kind, data, cutout)
         case "replaced":
-            earlier = chance.choice([b"These are words.", known[number - 1][0]])
+            earlier = chance.choice([b"These are words.", known[(number + 1) % len(known)][0]])
             return Upload(key, kind, data, cutout, earlier)
         case "words":
             return Upload(key, kind, f"These are words, of number {number}.".encode())
