@@ -35,13 +35,17 @@ NEEDS: dict[Doing, str] = {"read": "s3:GetObject", "write": "s3:PutObject", "rem
 
 
 def make_client() -> S3Client:
-    """Make a client that gives up on an attempt after seconds and tries four times."""
+    """Make a client that gives up on an attempt after seconds and tries four times.
+
+    A call that hangs ends before the shortest timeout that the function may have, pauses of up to 1, 2 and 4 s between
+    attempts included: a timeout would end the environment, and hand back more than the one upload.
+    """
     import boto3  # noqa: PLC0415 - 200 ms that a request without S3 need not pay
     from botocore.config import Config  # noqa: PLC0415
 
     return boto3.client(
         "s3",
-        config=Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}),
+        config=Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4}),
     )
 
 

@@ -36,6 +36,7 @@ class Window:
     fault: Fault
     begins_at: int
     lasts: int
+    method: str | None = None  # of the requests that count; None: all
 
 
 class Trouble:
@@ -46,8 +47,7 @@ class Trouble:
         self._kinds: dict[str, Kind] = {upload.key[:5]: upload.kind for upload in uploads}
         troubled = chance.sample(sorted(self._kinds), round(len(uploads) * share))
         self._windows = {
-            folder: Window(PASSING[number % len(PASSING)], chance.randint(0, 7), chance.choice((1, 1, 4)))
-            for number, folder in enumerate(troubled)
+            folder: _window(PASSING[number % len(PASSING)], chance) for number, folder in enumerate(troubled)
         }
         self._requests: Counter[str] = Counter()
         self._changing = threading.Lock()
@@ -61,17 +61,26 @@ class Trouble:
             return None
         folder = found[1]
         with self._changing:
-            number = self._requests[folder]
-            self._requests[folder] += 1
             if request.method == "GET":
                 self.fetched[folder] += 1
             kind, window = self._kinds[folder], self._windows.get(folder)
             if kind == "unreadable" or (kind == "forbidden" and _is_the_upload(request)):
                 return DENIED
-            if window is None or not window.begins_at <= number < window.begins_at + window.lasts:
+            if window is None or window.method not in {None, request.method}:
+                return None
+            number = self._requests[folder]
+            self._requests[folder] += 1
+            if not window.begins_at <= number < window.begins_at + window.lasts:
                 return None
             self.dealt[_name(window.fault)] += 1
             return window.fault
+
+
+def _window(fault: Fault, chance: random.Random) -> Window:
+    """Let a fault begin anywhere; an answer is lost where it matters, which is the first write's."""
+    if fault == Cut("after"):
+        return Window(fault, 0, 1, "PUT")
+    return Window(fault, chance.randint(0, 7), chance.choice((1, 1, 4)))
 
 
 def _is_the_upload(request: Seen) -> bool:

@@ -22,9 +22,16 @@ if TYPE_CHECKING:
 
 End = Literal["result", "report", "message"]
 Kind = Literal[
-    *("picture", "replaced"),
-    *("words", "truncated", "too many bytes", "too many pixels", "forbidden", "key too long"),
-    *("unreadable", "foreign message"),
+    "picture",
+    "replaced",
+    "words",
+    "truncated",
+    "too many bytes",
+    "too many pixels",
+    "forbidden",
+    "key too long",
+    "unreadable",
+    "foreign message",
 ]
 POISON: dict[Kind, End] = {
     "words": "report",
