@@ -27,7 +27,7 @@ serve: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the same application on loc
 
 quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and every test that needs no torch
 	$(VENV)/bin/mypy $(CODE) --exclude '^(tests/)?layers/model/' --follow-imports=silent
-	$(PYTEST)
+	$(PYTEST) -m 'not model and not long'
 
 test: lint types check ## every check of the code, the model's with torch among them; takes 7 GB of disk
 
@@ -44,11 +44,22 @@ types: .venv-model/ready ## mypy on all of the code
 	.venv-model/bin/python -m mypy $(CODE)
 
 # A file's tests stay on one core, since they share its fixtures. The model's two files export a network each, side by side.
-PYTEST = $(VENV)/bin/pytest -m 'not model' --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST = $(VENV)/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 check: $(VENV)/ready .venv-model/ready build/model/u2netp/model.json ## all tests, and the coverage
-	$(PYTEST) --cov
+	$(PYTEST) -m 'not model' --cov
 	OMP_NUM_THREADS=1 NUMBA_CACHE_DIR=$(CURDIR)/.cache/numba .venv-model/bin/python -m pytest -m model \
 	  --numprocesses 2 --dist loadfile tests/layers
+
+# make soak PICTURES=2000 EMULATORS=4 FAULTS=5 POISON=5 SEED=11: FAULTS and POISON in percent.
+.PHONY: soak
+PICTURES ?= 2000
+EMULATORS ?= 2
+FAULTS ?= 5
+POISON ?= 5
+SEED ?= 11
+soak: $(VENV)/ready $(MODEL_DIR)/model.json ## PICTURES=2000 uploads through a queue, with faults and killed environments: none lost, none done twice
+	$(RUN) -m tests.soak --model-dir $(MODEL_DIR) --pictures $(PICTURES) --emulators $(EMULATORS) --faults $(FAULTS) \
+	  --poison $(POISON) --seed $(SEED)
 
 # make model MODEL=inspyrenet-base [CHECKPOINT=ckpt_base.pth] [OUT=dir] [FIXED=1]: export, and fail unless it answers as upstream.
 # ALLOW_UNVERIFIED=1 downloads inspyrenet-base-nightly, of which upstream publishes no checksum.

@@ -98,14 +98,16 @@ def invoke(address: str, event: object) -> Reply:
 class Emulator:
     """A running function: `with Emulator({"MODEL_DIR": …}) as function: function.invoke(event)`."""
 
-    def __init__(self, environment: Mapping[str, str], *, timeout_s: int = 300, memory_mb: int = 3008) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], *, timeout_s: int = 300, memory_mb: int = 3008, handler: str = HANDLER
+    ) -> None:
         self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed in __exit__
         self._port, api_port = _free_ports(2)
         command = [
             str(emulator_binary()),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
             *("--runtime-api-address", f"127.0.0.1:{api_port}"),
-            *(sys.executable, "-m", "awslambdaric", HANDLER),
+            *(sys.executable, "-m", "awslambdaric", handler),
         ]
         self._process = subprocess.Popen(
             command,
@@ -166,6 +168,16 @@ class Emulator:
             if ours and b"awslambdaric" in command:
                 return int(fields["VmRSS"].split()[0]) * 1024
         raise RuntimeError(f"The function's process is gone:\n{self.log()}")
+
+    @property
+    def alive(self) -> bool:
+        """Whether the emulator still runs."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the emulator and its runtime without a word, as a machine that fails ends them."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End the emulator and its runtime."""

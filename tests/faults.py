@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import threading
+import time
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -28,18 +30,36 @@ class Cut:
     where: Literal["before", "after", "within"]
 
 
-Fault = Answer | Cut | None  # an Answer comes from the proxy, and S3 never sees the request
+@dataclass(frozen=True)
+class Slow:
+    """S3 answers, and takes its time."""
+
+    seconds: float
+
+
+Fault = Answer | Cut | Slow | None  # an Answer comes from the proxy, and S3 never sees the request
 
 
 @contextmanager
 def faulty(url: str, fault_of: Callable[[Seen], Fault]) -> Iterator[Hostile]:
-    """Start a proxy before the S3 at `url` that asks `fault_of` about every request, and stop it again."""
+    """Start a proxy before the S3 at `url` that asks `fault_of` about every request, and stop it again.
+
+    Of conditional writes at once S3 lets one succeed. Moto looks and then writes, so the proxy lets one write through
+    at a time.
+    """
+    writing = threading.Lock()
 
     def answer(request: Seen) -> Answer:
         fault = fault_of(request)
+        if isinstance(fault, Slow):
+            time.sleep(fault.seconds)
         if isinstance(fault, Cut) and fault.where == "before":
             return Answer(HANG_UP)
-        answer = fault if isinstance(fault, Answer) else _forward(url, request)
+        if isinstance(fault, Answer):
+            answer = fault
+        else:
+            with writing if request.method in {"PUT", "DELETE"} else nullcontext():
+                answer = _forward(url, request)
         if not isinstance(fault, Cut):
             return answer
         if fault.where == "after":

@@ -172,7 +172,7 @@ class Storage:
     def report(self, place: S3Destination, document: str) -> None:
         """Write an error report, unless the same one stands there. It replaces whatever this function wrote there.
 
-        Raises TargetTaken, AccessDenied, ConfigurationError (no such bucket), DependencyError.
+        Raises TargetTaken, ChangedMeanwhile, AccessDenied, ConfigurationError (no such bucket), DependencyError.
         """
         there = self.standing(place.bucket, place.key)
         if there is not None and not there.is_of(place.provenance.picture):
@@ -188,8 +188,17 @@ class Storage:
         }
         if self._output_owner:
             written["ExpectedBucketOwner"] = self._output_owner
-        with errors_of(str(place), "write"):
-            self._s3().put_object(**written)
+        if there is None:
+            written["IfNoneMatch"] = "*"
+        else:
+            written["IfMatch"] = f'"{there.etag}"'
+        try:
+            with errors_of(str(place), "write"):
+                self._s3().put_object(**written)
+        except ChangedMeanwhile:  # by another delivery, or by this very write, whose answer was lost
+            now = self.standing(place.bucket, place.key)
+            if now is None or now.metadata.get(REPORT) != digest(document):
+                raise
 
     def withdraw(self, bucket: str, key: str, picture: S3Object) -> bool:
         """Remove an error report about this object, where there is one; say whether there was.

@@ -43,6 +43,9 @@ READING = frozenset({"read", "read the tags of"})
 def make_client() -> S3Client:
     """Make a client that gives up on an attempt after seconds, tries four times, and signs addresses that work.
 
+    A call that hangs ends before the shortest timeout that the function may have, pauses of up to 1, 2 and 4 s between
+    attempts included: a timeout would end the environment, and hand back more than the one upload.
+
     Left to itself, botocore signs a browser's address for us-east-1 in the way that S3 has given up, and for every
     other region one of the global endpoint, which redirects a form that is sent to a new bucket:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingRouting.html
@@ -54,7 +57,7 @@ def make_client() -> S3Client:
         "s3",
         config=Config(
             connect_timeout=3,
-            read_timeout=20,
+            read_timeout=5,
             retries={"mode": "standard", "total_max_attempts": 4},
             signature_version="s3v4",
             s3={"us_east_1_regional_endpoint": "regional", "addressing_style": "virtual"},

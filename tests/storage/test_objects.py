@@ -25,9 +25,11 @@ from handler.errors import (
 )
 from handler.job import Provenance, S3Destination, S3Object
 from handler.storage.objects import Storage, is_later
+from handler.storage.s3 import make_client
 from local import events
 from tests.faults import faulty
 from tests.hostile import NEVER, Answer, Seen, hostile, s3_error
+from tests.template.stack import template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +44,7 @@ LIMIT = 1_000_000
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turn botocore's clocks: no pause between its attempts, and half a second for an answer instead of twenty."""
+    """Turn botocore's clocks: no pause between its attempts, and half a second for an answer instead of five."""
     monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda self, context: 0)
     monkeypatch.setattr("botocore.httpsession.Timeout", lambda connect, read: Timeout(connect=connect, read=0.5))
 
@@ -123,6 +125,14 @@ def test_throttling_is_tried_again_before_it_is_raised(monkeypatch: pytest.Monke
         with pytest.raises(DependencyError, match="SlowDown"):
             Storage().fetch(UPLOAD, LIMIT)
         assert len(server.requests) == 4
+
+
+def test_a_call_that_hangs_ends_before_the_functions_shortest_timeout() -> None:
+    """Each attempt and each pause as long as they can be; botocore's pauses are up to 1, 2, 4 s."""
+    config = make_client().meta.config
+    attempts = int(config.retries["total_max_attempts"])  # type: ignore[attr-defined] # botocore makes them as it runs
+    longest_s = attempts * max(config.connect_timeout, config.read_timeout) + sum(2**n for n in range(attempts - 1))  # type: ignore[attr-defined] # likewise
+    assert longest_s < template()["Parameters"]["TimeoutSeconds"]["MinValue"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from handler.job import Rendering, Rendition
 from handler.triggers.uploads.place import options_of
 from local import events
 from tests import artefacts
-from tests.faults import Cut, Fault, behind, faulty
+from tests.faults import Cut, Fault, Slow, behind, faulty
 from tests.pictures import opened, save, scene
 
 if TYPE_CHECKING:
@@ -183,6 +183,19 @@ def test_two_deliveries_at_once_end_with_one_object(
     assert [only(answer)["status"] for answer in answers] == ["success", "success"]
     assert len(buckets.versions(buckets.cutouts)) == 1
     assert size_of(buckets) == (96, 64)
+
+
+def test_a_write_that_s3_takes_too_long_about_is_one_write(
+    awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes
+) -> None:
+    """It is tried again before the first attempt is done, and the slower of the two finds the other's result."""
+    buckets.keep_versions(buckets.cutouts)
+    buckets.put("a.png", picture)
+    with faulty(buckets.server.url, once("PUT", RESULT, lambda: Slow(7))) as proxy:
+        function = behind(awaken, brightness, buckets, proxy)
+        assert only(function(event(buckets)))["status"] == "success"
+        assert methods(proxy).count("PUT") == 2
+    assert len(buckets.versions(buckets.cutouts)) == 1
 
 
 def test_a_write_whose_answer_is_lost_is_one_write(

@@ -258,3 +258,41 @@ def test_what_is_written_is_not_kept_until_the_whole_queue_is_done(
     outcome = worker.run(S3Object(buckets.uploads, "a.png"))
     assert isinstance(outcome, Done)
     assert [(file.data, file.width_px) for file in outcome.files] == [(b"", 96)]
+
+
+def test_a_report_whose_answer_is_lost_is_not_written_again(
+    awaken: Awaken, brightness: Path, buckets: Buckets, impatient: None
+) -> None:
+    """S3 took it, its answer was lost, and botocore sent it again: once is enough, and the upload is done."""
+    buckets.keep_versions(buckets.cutouts)
+    buckets.put("a.png", b"words")
+    lost = [Cut("after")]
+
+    def lose(request: Seen) -> Fault:
+        return lost.pop() if request.method == "PUT" and lost else None
+
+    with faulty(buckets.server.url, lose) as proxy:
+        function = behind(awaken, brightness, buckets, proxy)
+        assert function(events.sqs(events.upload(buckets.uploads, "a.png")))["batchItemFailures"] == []
+    assert lost == []
+    assert len(buckets.versions(buckets.cutouts)) == 1
+
+
+def test_two_deliveries_at_once_write_one_report(
+    awaken: Awaken, brightness: Path, cutter: Function, buckets: Buckets
+) -> None:
+    buckets.keep_versions(buckets.cutouts)
+    buckets.put("a.png", b"words")
+    event = events.sqs(events.upload(buckets.uploads, "a.png"))
+    left = [event]
+
+    def overtake(request: Seen) -> Fault:
+        if request.method == "PUT" and left:
+            assert cutter(left.pop())["batchItemFailures"] == []
+        return None
+
+    with faulty(buckets.server.url, overtake) as proxy:
+        function = behind(awaken, brightness, buckets, proxy)
+        assert function(event)["batchItemFailures"] == []
+    assert left == []
+    assert len(buckets.versions(buckets.cutouts)) == 1

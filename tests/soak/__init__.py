@@ -1,0 +1,1 @@
+"""`make soak`: thousands of uploads through a queue, with poison, faults and killed environments, and a verdict."""
