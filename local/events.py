@@ -88,6 +88,12 @@ def sqs(*bodies: object, groups: tuple[str, ...] = ()) -> dict[str, Any]:
     return {"Records": records}
 
 
+def failed_invocation(event: object) -> dict[str, Any]:
+    """Make the record that Lambda keeps of an asynchronous event that failed for good."""
+    record: dict[str, Any] = json.loads(load("sqs_failed_invocation_s3")["Records"][0]["body"])
+    return {**record, "requestPayload": event}
+
+
 def batch_job(bucket: str, *keys: str, schema: str = "2.0", arguments: dict[str, str] | None = None) -> dict[str, Any]:
     """Make the event of S3 Batch Operations whose tasks `t0`, `t1` … are about these keys."""
     event: dict[str, Any] = load("s3_batch_v2" if schema == "2.0" else "s3_batch")

@@ -80,6 +80,16 @@ WIDGETS = (
     ),
     Graph("Dead letters", 6, (Line(metrics.DEAD_LETTERS, "uploads given up on", color=RED),), stat="Maximum"),
     Graph(
+        "The queue of uploads, and the age of its oldest, s",
+        6,
+        (
+            Line(metrics.WAITING, "waiting", color=ORANGE),
+            Line(metrics.IN_WORK, "in work, or failed and hidden for a while", color=GREY),
+            Line(metrics.OLDEST, "age of the oldest, s", color=RED, right=True),
+        ),
+        stat="Maximum",
+    ),
+    Graph(
         "Memory used, MB",
         6,
         (Line(metrics.MEMORY_USED, "most"),),
@@ -88,7 +98,7 @@ WIDGETS = (
     ),
     Graph(
         "Cost per thousand pictures, dollars (compute and requests, without provisioned concurrency and SnapStart)",
-        12,
+        9,
         (
             Line(
                 "1000 * (ms / 1000 * ${MemoryMb} / 1024 * ${GbSecond} + calls * 0.0000002) / pictures",
@@ -103,7 +113,7 @@ WIDGETS = (
     ),
     Graph(
         "Duration against the limits, ms",
-        12,
+        9,
         (Line(metrics.DURATION, "median", stat="p50"), Line(metrics.DURATION, "p99", stat="p99")),
         limit=("the HTTP API gives up", 30_000),
     ),

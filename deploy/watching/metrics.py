@@ -24,6 +24,16 @@ ERRORS, THROTTLES, INVOCATIONS, DURATION = (
     Metric("AWS/Lambda", name, ALIAS) for name in ("Errors", "Throttles", "Invocations", "Duration")
 )
 DEAD_LETTERS = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", (("QueueName", "${DeadLetters.QueueName}"),))
+# The name is the dashboard's, which is there without the queue, too.
+WAITING, IN_WORK, OLDEST = (
+    Metric("AWS/SQS", name, (("QueueName", "${UploadQueueName}"),))
+    for name in (
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateAgeOfOldestMessage",
+    )
+)
+OLDEST_OF_THE_QUEUE = Metric("AWS/SQS", OLDEST.name, (("QueueName", "${UploadQueue.QueueName}"),))
 # Lambda has no metric of the memory used, so a metric filter reads it out of Lambda's own report in the log. A filter's
 # dimensions are fields of the line, which does not name the function; so the function's name is in the metric's.
 # https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report

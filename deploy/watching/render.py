@@ -76,11 +76,12 @@ def dashboard(widgets: Iterable[Graph | Table]) -> dict[str, Any]:
     """Give the dashboard."""
     # Dollars, us-east-1: https://aws.amazon.com/lambda/pricing/
     price = Short("If", ["Arm", "0.0000133334", "0.0000166667"])
+    queue = Short("If", ["HasQueue", Short("GetAtt", "UploadQueue.QueueName"), "none"])
     return {
         "Type": "AWS::CloudWatch::Dashboard",
         "Properties": {
             "DashboardName": Short("Ref", "AWS::StackName"),
-            "DashboardBody": Short("Sub", [_body(widgets), {"GbSecond": price}]),
+            "DashboardBody": Short("Sub", [_body(widgets), {"GbSecond": price, "UploadQueueName": queue}]),
         },
     }
 

@@ -183,6 +183,8 @@ def _within_sub(value: Any) -> str:
             return f"${{{name}}}"
         case {"Fn::GetAtt": [name, attribute]}:
             return f"${{{name}.{attribute}}}"
+        case {"Fn::Sub": str(text)}:
+            return text
     return str(value)
 
 

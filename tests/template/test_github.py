@@ -224,6 +224,14 @@ def test_pictures_are_out_of_their_reach(action: str) -> None:
         assert not matches(f"arn:aws:s3:::{bucket['BucketName']}/photo.jpg", reach), reach
 
 
+@pytest.mark.parametrize("action", ["Create", "Update", "Delete"])
+def test_a_queue_is_connected_to_this_stacks_function_alone(action: str) -> None:
+    rights_of_it = [it for it in rights("StackRole") if it.action == f"lambda:{action}EventSourceMapping"]
+    (right,) = rights_of_it
+    function = f"arn:aws:lambda:{ACCOUNT}:function:{STACK}"
+    assert right.condition == {"ArnLike": {"lambda:FunctionArn": [function, f"{function}:*"]}}
+
+
 def test_roles_are_made_and_lent_under_a_condition() -> None:
     conditions = {right.action: right.condition for right in rights("StackRole") if right.action.startswith("iam:")}
     assert conditions["iam:PassRole"]["StringEquals"]["iam:PassedToService"] == [
@@ -289,8 +297,8 @@ def arn_of(resource: Any) -> str:
     """Give the ARN behind a reference to one of the stack's resources, whose names begin with the stack's."""
     logs = f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{STACK}:*"
     match resource:
-        case {"Fn::GetAtt": ["DeadLetters", "Arn"]}:
-            return f"arn:aws:sqs:{ACCOUNT}:{STACK}-DeadLetters-1A2B3C4D5E6F"
+        case {"Fn::GetAtt": ["DeadLetters" | "UploadQueue" as name, "Arn"]}:
+            return f"arn:aws:sqs:{ACCOUNT}:{STACK}-{name}-1A2B3C4D5E6F"
         case {"Fn::GetAtt": ["FunctionLogs", "Arn"]}:
             return logs
         case {"Fn::Sub": str(text)}:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.template.stack import SECRET, Stack, stack
 
-INPUT_KEY, OUTPUT_KEY, SECRET_KEY = (
-    f"arn:aws:kms:us-east-1:123456789012:key/{of}" for of in ("input", "output", "secret")
+INPUT_KEY, OUTPUT_KEY, SECRET_KEY, QUEUE_KEY = (
+    f"arn:aws:kms:us-east-1:123456789012:key/{of}" for of in ("input", "output", "secret", "queue")
 )
 
 
@@ -56,6 +56,10 @@ def test_the_actions_are_exactly_these() -> None:
             "logs:CreateLogStream": ["${FunctionLogs.Arn}"],
             "logs:PutLogEvents": ["${FunctionLogs.Arn}"],
             "sqs:SendMessage": ["${DeadLetters.Arn}"],
+            "sqs:ReceiveMessage": ["${UploadQueue.Arn}"],
+            "sqs:DeleteMessage": ["${UploadQueue.Arn}"],
+            "sqs:ChangeMessageVisibility": ["${UploadQueue.Arn}"],
+            "sqs:GetQueueAttributes": ["${UploadQueue.Arn}"],
             "s3:GetObject": ["arn:aws:s3:::${OutputBucket}/cutouts/*", "arn:aws:s3:::${InputBucket}/*"],
             "s3:PutObject": ["arn:aws:s3:::${OutputBucket}/cutouts/*"],
             "s3:DeleteObject": ["arn:aws:s3:::${OutputBucket}/cutouts/*"],
@@ -64,6 +68,12 @@ def test_the_actions_are_exactly_these() -> None:
             "lambda:InvokeFunction": ["arn:aws:lambda:us-east-1:123456789012:function:cutout:live"],
         },
         "WarmUpRole": {"lambda:InvokeFunction": ["${FunctionAliaslive}"]},
+        "BatchRole": {
+            "lambda:InvokeFunction": ["${FunctionAliaslive}"],
+            "s3:GetObject": ["arn:aws:s3:::${OutputBucket}/batch-jobs/*"],
+            "s3:GetObjectVersion": ["arn:aws:s3:::${OutputBucket}/batch-jobs/*"],
+            "s3:PutObject": ["arn:aws:s3:::${OutputBucket}/batch-jobs/*"],
+        },
     }
 
 
@@ -87,7 +97,11 @@ def test_the_secret_of_the_keys_may_be_read_and_no_other() -> None:
 
 def test_customer_keys_are_used_through_their_service_alone() -> None:
     deployed = stack(
-        ApiKeysSecretArn=SECRET, ApiKeysKmsKeyArn=SECRET_KEY, InputKmsKeyArn=INPUT_KEY, OutputKmsKeyArn=OUTPUT_KEY
+        ApiKeysSecretArn=SECRET,
+        ApiKeysKmsKeyArn=SECRET_KEY,
+        InputKmsKeyArn=INPUT_KEY,
+        OutputKmsKeyArn=OUTPUT_KEY,
+        QueueKmsKeyArn=QUEUE_KEY,
     )
     used = {
         statement["Resource"]: (statement["Action"], statement["Condition"]["StringEquals"]["kms:ViaService"])
@@ -97,6 +111,7 @@ def test_customer_keys_are_used_through_their_service_alone() -> None:
     assert used == {
         SECRET_KEY: ("kms:Decrypt", "secretsmanager.us-east-1.amazonaws.com"),
         INPUT_KEY: ("kms:Decrypt", "s3.us-east-1.amazonaws.com"),
+        QUEUE_KEY: ("kms:Decrypt", "sqs.us-east-1.amazonaws.com"),
         OUTPUT_KEY: (["kms:Decrypt", "kms:GenerateDataKey"], "s3.us-east-1.amazonaws.com"),
     }
 
@@ -114,7 +129,15 @@ def test_new_buckets_are_encrypted_with_their_customer_keys() -> None:
 
 
 def test_without_uploads_there_is_no_right_to_s3() -> None:
-    assert not [action for action in allowed(stack(Uploads="off"))["FunctionRole"] if action.startswith("s3:")]
+    roles = allowed(stack(Uploads="off"))
+    assert set(roles) == {"FunctionRole"}
+    assert not [action for action in roles["FunctionRole"] if action.startswith("s3:")]
+
+
+@pytest.mark.parametrize("road", ["direct", "off"])
+def test_without_the_queue_nothing_is_received(road: str) -> None:
+    rights = allowed(stack(Uploads=road))["FunctionRole"]
+    assert [action for action in rights if action.startswith("sqs:")] == ["sqs:SendMessage"]
 
 
 def test_no_role_has_a_managed_policy_but_the_one_that_moves_the_alias() -> None:
@@ -138,6 +161,7 @@ def test_roles_are_for_their_service_alone() -> None:
         "FunctionRole": "lambda.amazonaws.com",
         "WarmUpRole": "scheduler.amazonaws.com",
         "CodeDeployServiceRole": ["codedeploy.amazonaws.com"],
+        "BatchRole": "batchoperations.s3.amazonaws.com",
     }
 
 
@@ -180,7 +204,31 @@ def test_a_bucket_and_its_objects_are_refused_without_tls(name: str) -> None:
 
 
 def test_the_dead_letters_are_refused_without_tls() -> None:
-    (policy,) = stack().of_type("SQS::QueuePolicy").values()
+    policy = stack().of_type("SQS::QueuePolicy")["DeadLettersPolicy"]
     assert policy["Queues"] == [{"Ref": "DeadLetters"}]
     arn = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert policy["PolicyDocument"]["Statement"] == [tls_only("sqs:*", arn)]
+
+
+@pytest.mark.parametrize(
+    ("given", "bucket"), [({}, "cutout-input-123456789012-us-east-1"), ({"ExistingInputBucket": "photos"}, "photos")]
+)
+def test_only_the_input_bucket_of_this_account_sends_to_the_queue_and_only_over_tls(
+    given: dict[str, str], bucket: str
+) -> None:
+    policy = stack(**given).of_type("SQS::QueuePolicy")["UploadQueuePolicy"]
+    assert policy["Queues"] == [{"Ref": "UploadQueue"}]
+    arn = {"Fn::GetAtt": ["UploadQueue", "Arn"]}
+    refused, accepted = policy["PolicyDocument"]["Statement"]
+    assert refused == tls_only("sqs:*", arn)
+    assert accepted == {
+        "Sid": "NotificationsOfTheInputBucket",
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": "123456789012"},
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
+        },
+    }

@@ -25,14 +25,23 @@ def targets(deployed: Stack) -> dict[str, Any]:
     found |= {name: it["IntegrationUri"] for name, it in deployed.of_type("ApiGatewayV2::Integration").items()}
     found |= {name: it["TargetFunctionArn"] for name, it in deployed.of_type("Lambda::Url").items()}
     found |= {name: it["Target"]["Arn"] for name, it in deployed.of_type("Scheduler::Schedule").items()}
+    found |= {name: it["FunctionName"] for name, it in deployed.of_type("Lambda::EventSourceMapping").items()}
+    found |= {
+        name: statement["Resource"]
+        for name, it in deployed.of_type("IAM::Role").items()
+        for policy in it.get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "lambda:InvokeFunction"
+    }
     for name, it in deployed.of_type("S3::Bucket").items():
         for notification in it.get("NotificationConfiguration", {}).get("LambdaConfigurations", []):
             found[name] = notification["Function"]
     return found
 
 
-def test_every_trigger_targets_the_alias() -> None:
-    assert targets(stack(**EVERYTHING)) == dict.fromkeys(
+@pytest.mark.parametrize(("road", "trigger"), [("queue", "UploadQueueMapping"), ("direct", "InputBucket")])
+def test_every_trigger_targets_the_alias(road: str, trigger: str) -> None:
+    assert targets(stack(**EVERYTHING, Uploads=road)) == dict.fromkeys(
         (
             "ApiPermission",
             "ApiIntegration",
@@ -40,7 +49,9 @@ def test_every_trigger_targets_the_alias() -> None:
             "UrlPermission",
             "UrlInvokePermission",
             "WarmUp",
-            "InputBucket",
+            "WarmUpRole",
+            "BatchRole",
+            trigger,
             "InputBucketPermission",
         ),
         ALIAS,
@@ -64,7 +75,17 @@ def test_nothing_else_refers_to_the_function_without_its_alias() -> None:
     [
         ({"HttpApi": "off"}, {"Api", "ApiIntegration", "ApiRoute", "ApiStage", "ApiPermission", "LatencyAlarm"}),
         ({"FunctionUrl": "off"}, {"Url", "UrlPermission", "UrlInvokePermission"}),
-        ({"Uploads": "off"}, {"InputBucket", "InputBucketPermission", "OutputBucket", "UploadsPolicy"}),
+        (
+            {"Uploads": "off"},
+            {
+                *("InputBucket", "InputBucketPermission", "OutputBucket", "UploadsPolicy", "BatchRole"),
+                *("UploadQueue", "UploadQueuePolicy", "UploadQueueMapping", "UploadsLateAlarm"),
+            },
+        ),
+        (
+            {"Uploads": "direct"},
+            {"UploadQueue", "UploadQueuePolicy", "UploadQueueMapping", "UploadsLateAlarm"},
+        ),
         ({"WarmStrategy": "none", "WarmEnvironments": "1"}, {"WarmUp", "WarmUpRole", "FanOutPolicy"}),
     ],
 )
@@ -99,7 +120,13 @@ def test_a_given_bucket_is_used_and_not_made() -> None:
     assert permission["SourceArn"] == "arn:aws:s3:::photos"
     variables = deployed.of_type("Lambda::Function")["Function"]["Environment"]["Variables"]
     assert variables["OUTPUT_BUCKET"] == "results"
-    assert deployed.outputs["ConnectInputBucket"]["Value"]["Fn::Sub"].startswith("deploy/connect-bucket.sh photos ")
+    assert deployed.outputs["ConnectInputBucket"]["Value"] == {
+        "Fn::Sub": "deploy/connect-bucket.sh photos cutout ${UploadQueue.Arn}"
+    }
+    direct = stack(Uploads="direct", ExistingInputBucket="photos", ExistingOutputBucket="results")
+    assert direct.outputs["ConnectInputBucket"]["Value"] == {
+        "Fn::Sub": "deploy/connect-bucket.sh photos cutout ${Function.Arn}:live"
+    }
 
 
 def test_origins_are_let_in_by_name_only() -> None:
@@ -138,12 +165,14 @@ def test_a_page_may_send_the_headers_of_a_signed_request() -> None:
     assert signed <= set(deployed.of_type("Lambda::Url")["Url"]["Cors"]["AllowHeaders"])
 
 
-def test_the_two_places_that_name_the_input_bucket_agree() -> None:
+def test_the_three_places_that_name_the_input_bucket_agree() -> None:
     deployed = stack()
     permission = deployed.of_type("Lambda::Permission")["InputBucketPermission"]
-    assert permission["SourceArn"] == f"arn:aws:s3:::{deployed.of_type('S3::Bucket')['InputBucket']['BucketName']}"
+    bucket = f"arn:aws:s3:::{deployed.of_type('S3::Bucket')['InputBucket']['BucketName']}"
+    accepted = deployed.of_type("SQS::QueuePolicy")["UploadQueuePolicy"]["PolicyDocument"]["Statement"][1]
+    assert permission["SourceArn"] == accepted["Condition"]["ArnEquals"]["aws:SourceArn"] == bucket
     text = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    assert text.count("${AWS::StackName}-input-") == 2
+    assert text.count("${AWS::StackName}-input-") == 3
     assert text.count("${AWS::StackName}-output-") == 1
 
 

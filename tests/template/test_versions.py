@@ -40,6 +40,9 @@ CHANGES: tuple[dict[str, str], ...] = (
     {"ThrottleRate": "3"},
     {"ThrottleBurst": "4"},
     {"Uploads": "off"},
+    {"Uploads": "direct"},
+    {"UploadConcurrency": "6"},
+    {"QueueKmsKeyArn": KEY},
     {"ExistingInputBucket": "photos"},
     {"ExistingOutputBucket": "results"},
     {"InputKmsKeyArn": KEY},
@@ -61,6 +64,7 @@ CHANGES: tuple[dict[str, str], ...] = (
 BASES = {
     "defaults": {},
     "no uploads": {"Uploads": "off"},
+    "direct uploads": {"Uploads": "direct"},
     "buckets of one's own": {"ExistingInputBucket": "mine", "ExistingOutputBucket": "mine-too"},
     "snapstart": {"WarmStrategy": "snapstart"},
     "keys": {"HttpApi": "key", "ApiKeysSecretArn": SECRET},

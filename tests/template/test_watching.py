@@ -23,7 +23,11 @@ OWN = {
 PLATFORM = {
     "AWS/Lambda": {"Errors", "Throttles", "Invocations", "Duration"},
     "AWS/ApiGateway": {"5xx", "IntegrationLatency"},
-    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    "AWS/SQS": {
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateAgeOfOldestMessage",
+    },
     "InspyrenetLambda/Platform": {"cutout-MemoryUsedMb"},  # of this template's own filter
 }
 DIMENSIONS = {"service": telemetry.SERVICE, telemetry.FUNCTION_DIMENSION: "cutout"}
@@ -48,7 +52,7 @@ def dimensions(metric: dict[str, Any]) -> dict[str, Any]:
 
 def dashboard() -> list[dict[str, Any]]:
     body = stack().of_type("CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]
-    text = body["Fn::Sub"].replace("${DeadLetters.QueueName}", "dead-letters")
+    text = body["Fn::Sub"].replace("${DeadLetters.QueueName}", "dead-letters").replace("${UploadQueue.QueueName}", "uploads")
     assert "${" not in text
     widgets: list[dict[str, Any]] = json.loads(text)["widgets"]
     return widgets

@@ -84,6 +84,26 @@ def test_a_tasks_key_is_what_it_was_in_the_bucket(schema: str, key: str) -> None
     assert only(events.batch_job("photos", key, schema=schema)) == S3Object("photos", key)
 
 
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize("wrap", [lambda told: told, events.sns], ids=["s3 or eventbridge", "sns"])
+@pytest.mark.parametrize("told", [events.upload, events.eventbridge], ids=["notification", "eventbridge"])
+def test_a_dead_letter_of_lambdas_is_read_where_it_is_sent_to_a_queue(
+    told: Callable[[str, str], Any], wrap: Callable[[Any], Any], key: str
+) -> None:
+    entry = only(events.sqs(events.failed_invocation(wrap(told("photos", key)))))
+    assert isinstance(entry, S3Object)
+    assert (entry.bucket, entry.key) == ("photos", key)
+
+
+@pytest.mark.parametrize(
+    "event", [{"warmup": True}, events.failed_invocation(events.upload("photos", "a.png")), [], None, "x"], ids=str
+)
+def test_a_dead_letter_of_lambdas_that_tells_of_no_upload_is_handed_back(event: Any) -> None:
+    entry = only(events.sqs(events.failed_invocation(event)))
+    assert isinstance(entry, NoUpload)
+    assert isinstance(entry.why, ForeignMessage)
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(lambda key: key[-1] != "/"))
 def test_any_key_arrives_by_every_road(key: str) -> None:
     for wrap in STRAIGHT.values():
@@ -119,6 +139,16 @@ def test_a_task_of_schema_2_may_be_meant_decoded_too() -> None:
         ),
         (
             "sqs_sns_s3",
+            S3Object(
+                "in-bucket",
+                "in/red flower+é.jpg",
+                "096fKKXTRTtl3on89fVO.nfljtsv6qko",
+                "0A1B2C3D4E5F678901",
+                "0123456789abcdef0123456789abcdef",
+            ),
+        ),
+        (
+            "sqs_failed_invocation_s3",
             S3Object(
                 "in-bucket",
                 "in/red flower+é.jpg",

@@ -47,6 +47,7 @@ EVENT_FILES = {
     "sns_s3_testevent": DirectCall,
     "sqs": QueueCall,
     "sqs_eventbridge_s3": QueueCall,
+    "sqs_failed_invocation_s3": QueueCall,
     "sqs_fifo_s3": QueueCall,
     "sqs_s3": QueueCall,
     "sqs_s3_mixed": QueueCall,

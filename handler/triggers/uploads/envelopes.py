@@ -1,7 +1,8 @@
 """What uploads come in: straight from the bucket, or inside EventBridge, SQS, SNS and S3 Batch Operations. Pure.
 
 Enters: an event. Leaves: an envelope with its entries read, by the way in which its sender wants to be answered, or
-None where the event tells of no upload. Envelopes hold envelopes: SNS in SQS, EventBridge in SQS or SNS.
+None where the event tells of no upload. Envelopes hold envelopes: SNS in SQS, EventBridge in SQS or SNS; and SQS may
+hold what Lambda itself keeps of an asynchronous event that failed, where dead letters are sent to a queue again.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def _message(record: dict[str, Any]) -> Message:
     return Message(
         message_id if isinstance(message_id, str) and printable(message_id) == message_id else "",
         group if isinstance(group, str) else None,
-        _carried(record.get("body"), "An SQS message's body"),
+        _carried(record.get("body"), "An SQS message's body", of_a_queue=True),
     )
 
 
@@ -119,7 +120,7 @@ def _published(sns: Any) -> tuple[Entry, ...]:  # noqa: ANN401 - anything that J
     return _carried(sns.get("Message") if isinstance(sns, dict) else None, "An SNS message")
 
 
-def _carried(text: object, name: str, depth: int = 1) -> tuple[Entry, ...]:
+def _carried(text: object, name: str, depth: int = 1, *, of_a_queue: bool = False) -> tuple[Entry, ...]:
     """Read the text that a queue or topic carries. What tells of no upload is named, and handed back."""
     try:
         inner = json.loads(text) if isinstance(text, str) else text
@@ -132,8 +133,21 @@ def _carried(text: object, name: str, depth: int = 1) -> tuple[Entry, ...]:
         return tuple(_or_foreign(entry) for entry in told)
     if inner.get("Type") == "Notification" and "Message" in inner and depth < DEEPEST:  # without raw delivery
         return _carried(inner["Message"], f"{name} holds an SNS message, which", depth + 1)
+    if of_a_queue and (failed := failed_event(inner)) is not None:
+        return tuple(_or_foreign(entry) for entry in failed.entries)
     keys = ", ".join(sorted(str(key)[:40] for key in inner)[:8]) or "none"
     return _foreign(f"{name} is an object with the keys {keys}")
+
+
+def failed_event(record: dict[str, Any]) -> Direct | None:
+    """Read the event in a record of Lambda's about an asynchronous invocation that failed; None where it is none.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+    if "requestContext" not in record or "requestPayload" not in record:
+        return None
+    envelope = open_envelope(record["requestPayload"])
+    return envelope if isinstance(envelope, Direct) else None
 
 
 def _or_foreign(entry: Entry) -> Entry:
