@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from handler.job import TriggerName
 
 MODULES = (
-    *("elements", "refusal", "service", "uploads", "raster", "compose", "brush", "zip", "picture", "curl", "key"),
+    *("elements", "refusal", "service", "uploads", "raster", "compose", "brush", "zip", "picture", "queue", "curl", "key"),
     *("options", "stage", "touchup", "strip", "keep", "intake", "main"),
 )
 
