@@ -15,11 +15,14 @@ const BAND_ROWS = 256; // of alpha looked at at once
 // The box of what can be seen; the whole picture where that is nothing.
 export function subjectBox(canvas) {
   const { width, height } = canvas;
-  const context = canvas.getContext("2d");
+  const band = canvasOf(width, Math.min(BAND_ROWS, height));
+  const context = band.getContext("2d", { willReadFrequently: true });
   let [left, top, right, bottom] = [width, height, -1, -1];
   for (let start = 0; start < height; start += BAND_ROWS) {
     const rows = Math.min(BAND_ROWS, height - start);
-    const { data } = context.getImageData(0, start, width, rows);
+    context.clearRect(0, 0, width, rows);
+    context.drawImage(canvas, 0, -start);
+    const { data } = context.getImageData(0, 0, width, rows);
     for (let y = 0; y < rows; y += 1) {
       const row = y * width * 4 + 3;
       let x = 0;

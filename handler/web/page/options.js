@@ -4,7 +4,7 @@ import { chosen, find, make } from "./elements.js";
 import { decode, drawableSize, drawn } from "./raster.js";
 
 const SWATCHES = {
-  White: "#ffffff", Black: "#1c1917", Sky: "#81d4fa", Meadow: "#a5d6a7", Sun: "#ffe082", Coral: "#ff8a65", Rose: "#f48fb1",
+  White: "#ffffff", Black: "#1c1917", Sky: "#81d4fa", Meadow: "#a5d6a7", Sun: "#ffe082", Coral: "#ff8a65",
 };
 
 let backdrop = null;
