@@ -111,6 +111,7 @@ class HttpCall:
             raise MalformedEvent(
                 f"The {self.sender} event is not as AWS documents it ({type(error).__name__}: {error})."
             ) from error
+        scope["path"] = scope["path"] or "/"  # a stage's own address, without a slash behind it
         scope["trigger"] = self.sender
         scope["invocation"] = dataclasses.replace(
             self._within_the_callers_patience(invocation), max_file_bytes=max_file_bytes(self.sender, streams=streams)

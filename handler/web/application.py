@@ -26,7 +26,7 @@ from handler.web.improve import Improve
 from handler.web.keys import key_ring
 from handler.web.neighbours import CONTRACTS
 from handler.web.removebg import EXPOSED_HEADERS
-from handler.web.scope import invocation_of
+from handler.web.scope import invocation_of, trigger_of
 from handler.web.uploads import PATH as UPLOADS
 from handler.web.uploads import document
 
@@ -40,6 +40,7 @@ ROUTES = {
     f"POST {UPLOADS}": "where to send a picture that is too large for a request",
     f"POST {IMPROVE}": "keep a picture to be learned from",
     "GET /v1.0/account": "credits, of which there are always enough",
+    "GET /": "in a browser: the page, to cut pictures out by hand",
     "GET /docs": "what can be asked for, for people",
     "GET /openapi.json": "the same for programs",
     "GET|POST /warmup": "load the model and prove it: 200, 206 or 500",
@@ -62,8 +63,20 @@ def build(pipeline: Pipeline) -> Starlette:
             {"status": "ok", "model_loaded": model.loaded, "model": model.name, "warm": pipeline.proven}
         )
 
-    async def index(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
-        return JSONResponse({"service": "background removal", "routes": ROUTES})
+    async def index(request: Request) -> Response:
+        from handler.web.page import Way, document, wants_html  # noqa: PLC0415 - one request in many asks for it
+
+        vary = {"Vary": "Accept, Accept-Encoding"}
+        if not wants_html(request.headers.get("accept", "")):
+            return JSONResponse({"service": "background removal", "routes": ROUTES}, headers=vary)
+        way = Way.of(trigger_of(request), pipeline.settings.max_input_bytes, invocation_of(request).max_file_bytes)
+        page = document(way)
+        headers = {**page.headers(request.scope["scheme"]), **vary}
+        if page.etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return HTMLResponse(page.compressed, headers={**headers, "Content-Encoding": "gzip"})
+        return HTMLResponse(page.html, headers=headers)
 
     async def credits_left(request: Request) -> Response:
         await run_in_threadpool(keys.check, request.headers)
@@ -81,7 +94,7 @@ def build(pipeline: Pipeline) -> Starlette:
         return JSONResponse(openapi())
 
     async def documentation(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
-        from handler.web.page import HEADERS, page  # noqa: PLC0415 - one request in many asks for it
+        from handler.web.documentation import HEADERS, page  # noqa: PLC0415 - one request in many asks for it
 
         return HTMLResponse(page(), headers=HEADERS)
 
