@@ -27,7 +27,7 @@ serve: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the same application on loc
 
 quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and every test that needs no torch
 	$(VENV)/bin/mypy $(CODE) --exclude '^(tests/)?layers/model/' --follow-imports=silent
-	$(PYTEST)
+	$(PYTEST) -m 'not model and not slow'
 
 test: lint types check ## every check of the code, the model's with torch among them; takes 7 GB of disk
 
@@ -49,6 +49,14 @@ check: $(VENV)/ready .venv-model/ready build/model/u2netp/model.json ## all test
 	$(PYTEST) --cov
 	OMP_NUM_THREADS=1 NUMBA_CACHE_DIR=$(CURDIR)/.cache/numba .venv-model/bin/python -m pytest -m model \
 	  --numprocesses 2 --dist loadfile tests/layers
+
+# Not the same way twice; a failure prints what it was found with. EXAMPLES are of each test, DELIVERIES of the uploads'.
+.PHONY: fuzz
+EXAMPLES ?= 2000
+DELIVERIES ?= 300
+fuzz: $(VENV)/ready build/model/u2netp/model.json ## events, requests and deliveries at random, for longer: EXAMPLES=20000 DELIVERIES=2000
+	FUZZ_EXAMPLES=$(EXAMPLES) DELIVERIES=$(DELIVERIES) $(PYTEST) --timeout 0 --hypothesis-seed random \
+	  tests/test_fuzz.py tests/web/test_described.py tests/triggers/test_deliveries.py
 
 # make model MODEL=inspyrenet-base [CHECKPOINT=ckpt_base.pth] [OUT=dir] [FIXED=1]: export, and fail unless it answers as upstream.
 # ALLOW_UNVERIFIED=1 downloads inspyrenet-base-nightly, of which upstream publishes no checksum.

@@ -90,6 +90,11 @@ class Settings:
             return self.initialization_type in {"provisioned-concurrency", "snap-start"}
         return self.min_instances > 0
 
+    @property
+    def needs_key(self) -> bool:
+        """Whether requests need an API key."""
+        return self.api_key_hashes is not None or self.api_keys_secret_arn is not None
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read and check every variable; an empty one counts as not set.

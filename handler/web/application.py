@@ -73,7 +73,7 @@ def build(pipeline: Pipeline) -> Starlette:
     async def description(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         from handler.web.openapi import openapi  # noqa: PLC0415 - one request in many asks for it
 
-        return JSONResponse(openapi())
+        return JSONResponse(openapi(needs_key=pipeline.settings.needs_key))
 
     async def documentation(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         from handler.web.page import HEADERS, page  # noqa: PLC0415 - one request in many asks for it

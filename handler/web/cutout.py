@@ -10,6 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from handler.errors import (
     CallerError,
@@ -87,7 +88,10 @@ class CutOut:
         except Unauthorized as error:
             if not error.is_missing:
                 raise
-            body = await read_body(request, max_bytes, self._names)
+            try:
+                body = await read_body(request, max_bytes, self._names)
+            except (CallerError, HTTPException):  # whoever has no key is told of nothing else
+                raise error from None
             if KEY_FIELD not in body.fields:
                 raise
             await run_in_threadpool(self._keys.check, {"x-api-key": body.fields[KEY_FIELD]})
