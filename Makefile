@@ -23,7 +23,7 @@ demo: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the function in Lambda's own
 	$(RUN) -m demo --model-dir $(MODEL_DIR) --photos $(PHOTOS) --out out
 
 serve: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the same application on localhost:8000, without Lambda
-	MODEL_DIR=$(MODEL_DIR) POWERTOOLS_METRICS_DISABLED=true $(VENV)/bin/uvicorn --factory handler.serve:application --port $(PORT)
+	MODEL_DIR=$(MODEL_DIR) POWERTOOLS_METRICS_DISABLED=true $(RUN) -m handler.serve --port $(PORT)
 
 quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and every test that needs no torch
 	$(VENV)/bin/mypy $(CODE) --exclude '^(tests/)?layers/model/' --follow-imports=silent

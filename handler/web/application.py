@@ -41,8 +41,8 @@ ROUTES = {
 }
 
 
-def build(pipeline: Pipeline) -> Starlette:
-    """Make the application around a pipeline."""
+def build(pipeline: Pipeline, *around: Middleware) -> Starlette:
+    """Make the application around a pipeline; `around` sees each request before any of its body is read."""
     keys = key_ring(pipeline.settings)
 
     async def warmup(request: Request) -> Response:
@@ -80,7 +80,7 @@ def build(pipeline: Pipeline) -> Starlette:
 
         return HTMLResponse(page(), headers=HEADERS)
 
-    middleware = [Middleware(Faults)]
+    middleware = [Middleware(Faults), *around]
     if pipeline.settings.allowed_origins:
         # HTTP API and Function URL answer for CORS themselves where they are told to; this is for what does not.
         cors = Middleware(

@@ -136,9 +136,14 @@ def _text(value: object) -> str | None:
             return None
 
 
+def most_body_bytes(max_bytes: int) -> int:
+    """Say how many bytes are read of a body whose pictures may have `max_bytes`."""
+    return PICTURES_IN_A_BODY * (max_bytes * 4 // 3) + 65_536
+
+
 def _limited(receive: Receive, max_bytes: int) -> Receive:
     """Stop reading at the limit: base64 makes a picture a third larger, a form adds some lines."""
-    limit = PICTURES_IN_A_BODY * (max_bytes * 4 // 3) + 65_536
+    limit = most_body_bytes(max_bytes)
     received = 0
 
     async def limited() -> Message:

@@ -45,6 +45,7 @@ BODY = (
 REFUSALS = {
     "400": "Something is wrong with the request: its parameters, its picture, or what the result would be",
     "403": "The API key is missing or not known",
+    "408": "The body stopped coming",
     "429": "More requests at once than this service takes; Retry-After says when to come back",
 }
 FAILURES = {
