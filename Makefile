@@ -23,11 +23,11 @@ demo: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the function in Lambda's own
 	$(RUN) -m demo --model-dir $(MODEL_DIR) --photos $(PHOTOS) --out out
 
 serve: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the same application on localhost:8000, without Lambda
-	MODEL_DIR=$(MODEL_DIR) POWERTOOLS_METRICS_DISABLED=true $(VENV)/bin/uvicorn --factory handler.serve:application --port $(PORT)
+	MODEL_DIR=$(MODEL_DIR) POWERTOOLS_METRICS_DISABLED=true $(RUN) -m handler.serve --port $(PORT)
 
 quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and every test that needs no torch
 	$(VENV)/bin/mypy $(CODE) --exclude '^(tests/)?layers/model/' --follow-imports=silent
-	$(PYTEST) -m 'not model and not long'
+	$(PYTEST) -m 'not model and not slow'
 
 test: lint types check ## every check of the code, the model's with torch among them; takes 7 GB of disk
 
@@ -60,6 +60,14 @@ SEED ?= 11
 soak: $(VENV)/ready $(MODEL_DIR)/model.json ## PICTURES=2000 uploads through a queue, with faults and killed environments: none lost, none done twice
 	$(RUN) -m tests.soak --model-dir $(MODEL_DIR) --pictures $(PICTURES) --emulators $(EMULATORS) --faults $(FAULTS) \
 	  --poison $(POISON) --seed $(SEED)
+
+# Not the same way twice; a failure prints what it was found with. EXAMPLES are of each test, DELIVERIES of the uploads'.
+.PHONY: fuzz
+EXAMPLES ?= 2000
+DELIVERIES ?= 300
+fuzz: $(VENV)/ready build/model/u2netp/model.json ## events, requests and deliveries at random, for longer: EXAMPLES=20000 DELIVERIES=2000
+	FUZZ_EXAMPLES=$(EXAMPLES) DELIVERIES=$(DELIVERIES) $(PYTEST) --timeout 0 --hypothesis-seed random \
+	  tests/test_fuzz.py tests/web/test_described.py tests/triggers/test_deliveries.py
 
 # make model MODEL=inspyrenet-base [CHECKPOINT=ckpt_base.pth] [OUT=dir] [FIXED=1]: export, and fail unless it answers as upstream.
 # ALLOW_UNVERIFIED=1 downloads inspyrenet-base-nightly, of which upstream publishes no checksum.

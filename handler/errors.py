@@ -7,6 +7,8 @@
     │   ├── Unauthorized             403: no API key, or a wrong one
     │   ├── RouteNotFound            404: there is nothing at the request's path
     │   ├── MethodNotAllowed         405: the path does not take the request's method
+    │   ├── BodyTooSlow              408: a plain web server waited too long for the next bytes of a request
+    │   ├── TooManyRequests          429: a plain web server has no place for another request
     │   ├── InvalidParameter         a request's parameter makes no sense: code "invalid_<name>"
     │   ├── MissingSource, MultipleSources, MultipleBackgrounds    the contract's words for no picture, and for two
     │   ├── Several                  more than one parameter is wrong: each has its entry in the document
@@ -114,6 +116,26 @@ class MethodNotAllowed(CallerError):
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
+
+
+class BodyTooSlow(CallerError):
+    """The body stopped coming."""
+
+    status = 408
+    code = "request_timeout"
+    title = "Request timeout"
+
+
+class TooManyRequests(CallerError):
+    """As many requests are being worked on or wait as may."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    title = "API rate limit exceeded"
+
+    def __init__(self, sentence: str, *, retry_after_s: int) -> None:
+        super().__init__(sentence)
+        self.headers = {"Retry-After": str(retry_after_s)}
 
 
 class InvalidParameter(CallerError):

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from handler.settings import Settings
 
 
+# How often a picture that waits for its turn looks whether anybody still waits for it.
+LOOK_UP_S = 0.2
+
+
 @dataclass
 class Pipeline:
     """The stages with what they share: settings, the model's door, S3 and the bucket for what is too large."""
@@ -79,7 +83,7 @@ class Pipeline:
         passage = _Passage(self, job, invocation)
         try:
             self.check()
-            with self._one_at_a_time:
+            with self._turn(invocation):
                 ends = passage.go()
         except CutoutError as error:
             _let_go(error)
@@ -89,6 +93,17 @@ class Pipeline:
             _let_go(error)
             return Failed(passage.report(), Unforeseen(invocation.request_id))
         return outcome_of(passage.report(), ends)
+
+
+    @contextmanager
+    def _turn(self, invocation: Invocation) -> Iterator[None]:
+        """Wait until no other picture is worked on. Raises TimeTooShort once there is no point in waiting."""
+        while not self._one_at_a_time.acquire(timeout=LOOK_UP_S):
+            deadline.require(invocation, deadline.expected_ms(self.model, 1, 1))
+        try:
+            yield
+        finally:
+            self._one_at_a_time.release()
 
 
 class _Passage:

@@ -80,6 +80,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()  # of pages that may call, where no gateway answers for CORS
     stream_answers_to: frozenset[StreamingSender] = frozenset()  # whose gateways are set to stream answers
     url_fetch_allow: frozenset[str] = frozenset()  # host:port pairs fetched from though they are not public: laptops
+    max_waiting: int = 8  # requests that a plain web server works on or holds, while others are told to come back
     warmup_hold_ms: int = 75  # how long a fanned-out ping keeps its environment busy; lambda-warmer's default
     threads: int = 1
     # What Lambda itself sets
@@ -98,6 +99,11 @@ class Settings:
         if self.initialization_type is not None:
             return self.initialization_type in {"provisioned-concurrency", "snap-start"}
         return self.min_instances > 0
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether requests need an API key."""
+        return self.api_key_hashes is not None or self.api_keys_secret_arn is not None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -154,6 +160,7 @@ class Settings:
                 "function-url, rest, or both with a comma between them",
             ),
             url_fetch_allow=frozenset(_list(env, "URL_FETCH_ALLOW")),
+            max_waiting=_read(env, "MAX_WAITING", _up_to_32, cls.max_waiting, "a whole number from 1 to 32"),
             warmup_hold_ms=_read(
                 env, "WARMUP_HOLD_MS", _from_zero, cls.warmup_hold_ms, "a whole number of milliseconds from 0"
             ),
@@ -277,6 +284,13 @@ def _account(text: str) -> str:
     if not re.fullmatch(r"\d{12}", text, re.ASCII):
         raise ValueError(text)
     return text
+
+
+def _up_to_32(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 32:  # each waits in a thread of Starlette's, which has 40
+        raise ValueError(text)
+    return value
 
 
 def _multiple_of_32(text: str) -> int:

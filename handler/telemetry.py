@@ -152,6 +152,11 @@ def unforeseen(request_id: str) -> None:
     logger.exception(UNFORESEEN, extra={"request_id": request_id})
 
 
+def gone() -> None:
+    """Report a client of a plain web server that broke off while it sent."""
+    logger.info("client gone")
+
+
 def flush() -> None:
     """Write the metrics gathered since the last flush, if there are any."""
     if metrics.metric_set:

@@ -5,7 +5,7 @@ set -eu
 if [ "${1:-}" = serve ]; then
   # Metrics in CloudWatch's embedded format mean nothing outside Lambda.
   export POWERTOOLS_METRICS_DISABLED="${POWERTOOLS_METRICS_DISABLED:-true}"
-  exec python -m uvicorn --factory handler.serve:application --host 0.0.0.0 --port "${PORT:-8080}" --no-server-header
+  exec python -m handler.serve --host 0.0.0.0 --port "${PORT:-8080}"
 fi
 
 if [ -z "${AWS_LAMBDA_RUNTIME_API:-}" ]; then

@@ -48,8 +48,8 @@ ROUTES = {
 }
 
 
-def build(pipeline: Pipeline) -> Starlette:
-    """Make the application around a pipeline."""
+def build(pipeline: Pipeline, *around: Middleware) -> Starlette:
+    """Make the application around a pipeline; `around` sees each request before any of its body is read."""
     keys = key_ring(pipeline.settings)
 
     async def warmup(request: Request) -> Response:
@@ -91,14 +91,14 @@ def build(pipeline: Pipeline) -> Starlette:
     async def description(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         from handler.web.openapi import openapi  # noqa: PLC0415 - one request in many asks for it
 
-        return JSONResponse(openapi())
+        return JSONResponse(openapi(needs_key=pipeline.settings.needs_key))
 
     async def documentation(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         from handler.web.documentation import HEADERS, page  # noqa: PLC0415 - one request in many asks for it
 
         return HTMLResponse(page(), headers=HEADERS)
 
-    middleware = [Middleware(Faults)]
+    middleware = [Middleware(Faults), *around]
     if pipeline.settings.allowed_origins:
         # HTTP API and Function URL answer for CORS themselves where they are told to; this is for what does not.
         cors = Middleware(

@@ -18,7 +18,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from handler.errors import CallerError, FileTooLarge, InvalidParameter, UnreadableImage
-from handler.web.parameters.table import IMAGE_FILE
+from handler.web.parameters.table import IMAGE_FILE, IMAGE_FILE_B64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,6 +101,10 @@ def _body(pairs: Iterable[tuple[str, object]], names: Names) -> Body:
         times[name] = times.get(name, 0) + 1
         if isinstance(value, bytes) and name in names.files:
             files[name] = value
+        elif isinstance(value, bytes) and name == IMAGE_FILE_B64.name:
+            # How OpenAPI has a base64 text travel in a form, so that clients made from the document may send it so:
+            # https://spec.openapis.org/oas/v3.1.1.html#encoding-content-type
+            fields[name] = value.decode("ascii", "replace")
         elif isinstance(value, bytes):
             faults.append(InvalidParameter(name, f"{name} came as a file; a text is needed."))
         elif name in names.files:
@@ -132,9 +136,14 @@ def _text(value: object) -> str | None:
             return None
 
 
+def most_body_bytes(max_bytes: int) -> int:
+    """Say how many bytes are read of a body whose pictures may have `max_bytes`."""
+    return PICTURES_IN_A_BODY * (max_bytes * 4 // 3) + 65_536
+
+
 def _limited(receive: Receive, max_bytes: int) -> Receive:
     """Stop reading at the limit: base64 makes a picture a third larger, a form adds some lines."""
-    limit = PICTURES_IN_A_BODY * (max_bytes * 4 // 3) + 65_536
+    limit = most_body_bytes(max_bytes)
     received = 0
 
     async def limited() -> Message:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from handler import telemetry
 from handler.errors import (
@@ -109,7 +110,10 @@ class CutOut:
         except Unauthorized as error:
             if not error.is_missing:
                 raise
-            body = await read_body(request, max_bytes, self._names)
+            try:
+                body = await read_body(request, max_bytes, self._names)
+            except (CallerError, HTTPException):  # whoever has no key is told of nothing else
+                raise error from None
             if KEY_FIELD not in body.fields:
                 raise
             await run_in_threadpool(self._keys.check, {"x-api-key": body.fields[KEY_FIELD]})

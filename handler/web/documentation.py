@@ -59,6 +59,7 @@ CALLERS_ERRORS: tuple[type[errors.CallerError], ...] = (
     errors.RoiRegionEmpty,
     errors.ResultTooLarge,
     errors.Unauthorized,
+    errors.TooManyRequests,
     errors.NotOffered,
 )
 

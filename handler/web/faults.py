@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from handler import telemetry
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def cutout_error(request: Request, error: Exception) -> Response:
     """Answer an error of our tree."""
     assert isinstance(error, CutoutError)  # noqa: S101 - for mypy: registered for this class alone
-    return _refusal(request.scope, error, error.headers)
+    return refusal(request.scope, error, error.headers)
 
 
 def http_error(request: Request, error: Exception) -> Response:
@@ -41,10 +42,11 @@ def http_error(request: Request, error: Exception) -> Response:
             refusal = MethodNotAllowed(f"{path} does not take {method}.")
         case _:
             refusal = CallerError(error.detail)
-    return _refusal(request.scope, refusal, error.headers or {})
+    return refusal(request.scope, refusal, error.headers or {})
 
 
-def _refusal(scope: Scope, error: CutoutError, headers: Mapping[str, str]) -> Response:
+def refusal(scope: Scope, error: CutoutError, headers: Mapping[str, str]) -> Response:
+    """Answer an error as the contract of the request's path has it."""
     contract = contract_at(scope["path"])
     return JSONResponse(contract.document(error), contract.status(error), {**contract.headers(), **headers})
 
@@ -59,8 +61,10 @@ class Faults:
         """Pass the request on."""
         try:
             await self._app(scope, receive, send)
+        except ClientDisconnect:  # it went before its body had come: there is nobody to answer
+            telemetry.gone()
         except Exception:  # noqa: BLE001 - the catch-all of the HTTP side; app.py's would answer in no HTTP form
             invocation = scope.get("invocation")
             request_id = invocation.request_id if isinstance(invocation, Invocation) else "unknown"
             telemetry.unforeseen(request_id)
-            await _refusal(scope, Unforeseen(request_id), {})(scope, receive, send)
+            await refusal(scope, Unforeseen(request_id), {})(scope, receive, send)

@@ -5,17 +5,20 @@ Enters: the contracts. Leaves: a document. https://spec.openapis.org/oas/v3.1.1.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
-from handler.web.account import account
+from handler.web.account import account, rate_limit_headers
 from handler.web.improve import PATH as IMPROVE
 from handler.web.neighbours import CLIPDROP, CONTRACTS, PHOTOROOM
 from handler.web.parameters.kinds import UPLOAD_PATTERN, Boolean
-from handler.web.parameters.table import IMPROVEMENT, rows
+from handler.web.parameters.table import BACKGROUNDS, IMAGE_FILE, IMPROVEMENT, SOURCES, rows
 from handler.web.removebg import EXPOSED_HEADERS, REMOVEBG
 from handler.web.uploads import PATH as UPLOADS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from handler.web.contract import Contract
     from handler.web.parameters.table import Group, Parameter
 
@@ -37,9 +40,15 @@ HEADER_MEANINGS = {
     "X-RateLimit-Remaining": "Always the same: requests are not counted here",
     "X-RateLimit-Reset": "The next full minute, in seconds since the epoch",
 }
+BODY = (
+    "An empty text, null or an empty file counts as not given. Texts are read in any case of letters, a number or a "
+    "boolean as the text that it is written as, and what is not described here is ignored."
+)
 REFUSALS = {
     "400": "Something is wrong with the request: its parameters, its picture, or what the result would be",
     "403": "The API key is missing or not known",
+    "408": "The body stopped coming",
+    "429": "More requests at once than this service takes; Retry-After says when to come back",
 }
 FAILURES = {
     "500": "The model or a setting failed",
@@ -48,8 +57,8 @@ FAILURES = {
 }
 
 
-def openapi() -> Document:
-    """Make the document."""
+def openapi(*, needs_key: bool) -> Document:
+    """Make the document; without `needs_key` the function asks for none, and a gateway in front of it may."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -58,7 +67,7 @@ def openapi() -> Document:
             "description": "Cuts the subject out of pictures, by the contract of remove.bg's API.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "security": [{}, {"key": []}, {"bearer": []}],
+        "security": [*([] if needs_key else [{}]), {"key": []}, {"bearer": []}],
         "paths": {
             **{contract.path: {"post": _cut_out(contract)} for contract in CONTRACTS},
             "/v1.0/account": {"get": _account()},
@@ -77,11 +86,15 @@ def openapi() -> Document:
             },
             "schemas": {contract.service: _shape(contract.error_example) for contract in CONTRACTS},
             "headers": {
-                name: {
-                    "description": HEADER_MEANINGS[name],
-                    "schema": {"type": "string" if name == "X-Type" else "integer"},
-                }
-                for name in EXPOSED_HEADERS
+                **{
+                    name: {
+                        "description": HEADER_MEANINGS[name],
+                        "required": name != "X-Type",
+                        "schema": {"type": "string" if name == "X-Type" else "integer"},
+                    }
+                    for name in EXPOSED_HEADERS
+                },
+                "Retry-After": {"description": "In how many seconds to come back", "schema": {"type": "integer"}},
             },
         },
     }
@@ -93,7 +106,7 @@ def _cut_out(contract: Contract) -> Document:
     answers: Document = {"content": {kind: {"schema": BINARY} for kind in IMAGES}}
     if contract is REMOVEBG:
         answers["content"] |= {"application/zip": {"schema": BINARY}, "application/json": {"schema": _json_answer()}}
-        answers["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in EXPOSED_HEADERS}
+        answers["headers"] = _headers(EXPOSED_HEADERS)
         location = {"Location": {"description": "Its URL", "schema": {"type": "string", "format": "uri"}}}
         words = "With redirect=true: the subject, cut out, is too large for the answer and lies elsewhere for a while"
         redirect["303"] = {"description": words, "headers": {**answers["headers"], **location}}
@@ -103,11 +116,11 @@ def _cut_out(contract: Contract) -> Document:
     return {
         "operationId": contract.path.strip("/").replace("/", "-").replace(".", "-"),
         "summary": contract.summary,
-        "requestBody": {"required": True, "content": content},
+        "requestBody": {"description": BODY, "required": True, "content": content},
         "responses": {
             "200": {"description": "The subject, cut out", **answers},
             **redirect,
-            **{code: _refusal(contract, words) for code, words in sorted(refusals.items())},
+            **{code: _refusal(contract, code, words) for code, words in sorted(refusals.items())},
         },
     }
 
@@ -121,12 +134,24 @@ def _contents(table: tuple[Group, ...], *, with_texts: bool = True) -> Document:
     return {**content, "application/octet-stream": {"schema": BINARY}}
 
 
+def _headers(names: Iterable[str]) -> Document:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
 def _object(table: tuple[Group, ...], *, with_files: bool) -> Document:
     """Describe a body of parameters."""
-    return {
-        "type": "object",
-        "properties": {row.name: _property(row) for row in rows(table) if with_files or not row.is_file},
-    }
+    given = [row for row in rows(table) if with_files or not row.is_file]
+    described: Document = {"type": "object", "properties": {row.name: _property(row) for row in given}}
+    sources = [row.name for row in given if row in SOURCES]
+    backgrounds = [row.name for row in given if row in BACKGROUNDS]
+    if len(sources) > 1:
+        described["oneOf"] = [{"required": [name]} for name in sources]
+    else:
+        described["required"] = [row.name for row in given if row.name == IMAGE_FILE.name]
+    if len(backgrounds) > 1:
+        pairs = [{"required": list(pair)} for pair in itertools.combinations(backgrounds, 2)]
+        described["not"] = {"anyOf": pairs}
+    return described
 
 
 def _property(row: Parameter[Any]) -> Document:
@@ -158,9 +183,14 @@ def _json_answer() -> Document:
     return {"type": "object", "properties": {"data": data}, "required": ["data"]}
 
 
-def _refusal(contract: Contract, words: str) -> Document:
+def _refusal(contract: Contract, code: str, words: str) -> Document:
     schema = {"$ref": f"#/components/schemas/{contract.service}"}
-    return {"description": words, "content": {"application/json": {"schema": schema}}}
+    headers = (*contract.headers(), *(["Retry-After"] if code in {"429", "503"} else []))
+    return {
+        "description": words,
+        "headers": _headers(headers),
+        "content": {"application/json": {"schema": schema}},
+    }
 
 
 def _account() -> Document:
@@ -170,9 +200,10 @@ def _account() -> Document:
         "responses": {
             "200": {
                 "description": "Numbers that let every client go on",
+                "headers": _headers(rate_limit_headers()),
                 "content": {"application/json": {"schema": _shape(account())}},
             },
-            "403": _refusal(REMOVEBG, REFUSALS["403"]),
+            "403": _refusal(REMOVEBG, "403", REFUSALS["403"]),
         },
     }
 
@@ -204,9 +235,9 @@ def _uploads() -> Document:
         "summary": "Say where to send a picture that is too large for a request",
         "responses": {
             "201": {"description": "A form for one picture", "content": {"application/json": {"schema": schema}}},
-            "400": _refusal(REMOVEBG, "There is no bucket for uploads here: code not_offered"),
-            "403": _refusal(REMOVEBG, REFUSALS["403"]),
-            **{code: _refusal(REMOVEBG, words) for code, words in FAILURES.items()},
+            "400": _refusal(REMOVEBG, "400", "There is no bucket for uploads here: code not_offered"),
+            "403": _refusal(REMOVEBG, "403", REFUSALS["403"]),
+            **{code: _refusal(REMOVEBG, code, words) for code, words in FAILURES.items()},
         },
     }
 
@@ -220,7 +251,7 @@ def _improve() -> Document:
         "requestBody": {"required": True, "content": _contents(IMPROVEMENT)},
         "responses": {
             "200": {"description": "It is kept", "content": {"application/json": {"schema": kept}}},
-            **{code: _refusal(REMOVEBG, words) for code, words in sorted(refusals.items())},
+            **{code: _refusal(REMOVEBG, code, words) for code, words in sorted(refusals.items())},
         },
     }
 
@@ -242,7 +273,7 @@ def _warmup(operation: str, summary: str) -> Document:
     described = _plain(operation, summary, secured=True)
     for code, words in (("206", "The model is loaded and the test picture failed"), ("500", "The model is not ready")):
         described["responses"][code] = {**described["responses"]["200"], "description": words}
-    described["responses"]["403"] = _refusal(REMOVEBG, REFUSALS["403"])
+    described["responses"]["403"] = _refusal(REMOVEBG, "403", REFUSALS["403"])
     return described
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_nothing_is_lost_and_nothing_done_twice(brightness: Path) -> None:
     """Two environments, one killed at work; each kind of poison, each fault, and some messages twice."""
     plan = Plan(

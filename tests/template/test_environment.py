@@ -31,6 +31,7 @@ LEFT_OUT = {
     "MODEL_DIR": "the image has the model where the default says",
     "THREADS": "follows the memory",
     "WARMUP_HOLD_MS": "lambda-warmer's default",
+    "MAX_WAITING": "an environment gets one request at a time",
     "MIN_INSTANCES": "Lambda itself says what an environment is started for",
     "API_KEYS": "whoever may see the function's configuration would see them; API_KEYS_SECRET_ARN instead",
     "ALLOWED_ORIGINS": "the HTTP API and the Function URL answer for CORS",

@@ -22,7 +22,7 @@ from handler.web.parameters.kinds import (
     Boolean,
     Choice,
     File,
-    Number,
+    Percentage,
     choice,
     words,
 )
@@ -187,7 +187,7 @@ SHADOW_TYPE: Parameter[ShadowType] = Parameter(
 )
 SHADOW_OPACITY = Parameter(
     "shadow_opacity",
-    Number(0, 100),
+    Percentage(),
     "Of add_shadow, in percent.",
     "50",
     ("0", "50", "100"),
