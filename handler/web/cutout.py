@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from handler import telemetry
 from handler.errors import (
+    CallerError,
     CutoutError,
     FileTooLarge,
     InvalidFileType,
