@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 VERSION = "/2018-06-01/runtime"
-WAIT_S = 60
+WAIT_S = 30
 
 
 @dataclass(frozen=True)
