@@ -98,14 +98,22 @@ def invoke(address: str, event: object) -> Reply:
 class Emulator:
     """A running function: `with Emulator({"MODEL_DIR": …}) as function: function.invoke(event)`."""
 
-    def __init__(self, environment: Mapping[str, str], *, timeout_s: int = 300, memory_mb: int = 3008) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        timeout_s: int = 300,
+        memory_mb: int = 3008,
+        client: str = "awslambdaric",
+        handler: str = HANDLER,
+    ) -> None:
         self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed in __exit__
         self._port, api_port = _free_ports(2)
         command = [
             str(emulator_binary()),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
             *("--runtime-api-address", f"127.0.0.1:{api_port}"),
-            *(sys.executable, "-m", "awslambdaric", HANDLER),
+            *(sys.executable, "-m", client, handler),
         ]
         self._process = subprocess.Popen(
             command,
