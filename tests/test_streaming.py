@@ -1,4 +1,4 @@
-"""Streamed answers: awslambdaric's loop with our step in it, as a process, before a Runtime API that tells how they came.
+"""Streamed answers: awslambdaric's loop with our step in it, as a process, before a Runtime API that watches it.
 
 What stands here was not tried on AWS.
 """
