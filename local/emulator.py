@@ -109,6 +109,7 @@ class Emulator:
     ) -> None:
         self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed in __exit__
         self._port, api_port = _free_ports(2)
+        self._client = client
         command = [
             str(emulator_binary()),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
@@ -171,7 +172,7 @@ class Emulator:
             except OSError:  # a process that ended meanwhile
                 continue
             ours = int(fields.get("PPid", "0")) == self._process.pid
-            if ours and b"awslambdaric" in command:
+            if ours and self._client.encode() in command:
                 return int(fields["VmRSS"].split()[0]) * 1024
         raise RuntimeError(f"The function's process is gone:\n{self.log()}")
 
