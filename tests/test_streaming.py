@@ -6,6 +6,8 @@ What stands here was not tried on AWS.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from PIL import Image
 
 from local import events
-from local.emulator import Emulator
+from local.emulator import ROOT, Emulator
 from tests.clients import REMOVEBG, read
 from tests.conftest import Buckets
 from tests.pictures import opened, sample, save
@@ -269,3 +271,9 @@ def test_under_the_emulator_nothing_streams_unasked(brightness: Path, variables:
     with Emulator({"MODEL_DIR": str(brightness), **variables}) as function:
         for sender in events.SENDERS:
             assert read(function.invoke(form_event(sender, sample("PNG"))).payload).status == 200
+
+
+def test_the_step_costs_a_start_nothing_that_the_handler_does_not_cost() -> None:
+    code = "import sys, handler.streaming; print({'http.client', 'ssl', 'handler.app'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

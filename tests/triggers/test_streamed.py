@@ -103,7 +103,7 @@ def test_what_the_function_has_no_time_to_send_is_refused_and_not_begun() -> Non
 def test_a_stream_that_is_taken_too_slowly_ends_before_lambda_ends_the_process() -> None:
     left_ms = iter([9_000, 9_000, 700, 300])
     answer = stream(200, [], b"a" * 200_000, "POST", Invocation("r", remaining_ms=lambda: next(left_ms)))
-    taken = []
+    taken: list[bytes | memoryview] = []
     with pytest.raises(TimeTooShort, match="131,072 of 200,000 bytes"):
         taken.extend(answer.body)
     assert sum(map(len, taken)) == 131_072
