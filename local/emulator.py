@@ -99,15 +99,22 @@ class Emulator:
     """A running function: `with Emulator({"MODEL_DIR": …}) as function: function.invoke(event)`."""
 
     def __init__(
-        self, environment: Mapping[str, str], *, timeout_s: int = 300, memory_mb: int = 3008, handler: str = HANDLER
+        self,
+        environment: Mapping[str, str],
+        *,
+        timeout_s: int = 300,
+        memory_mb: int = 3008,
+        client: str = "awslambdaric",
+        handler: str = HANDLER,
     ) -> None:
         self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed in __exit__
         self._port, api_port = _free_ports(2)
+        self._client = client
         command = [
             str(emulator_binary()),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
             *("--runtime-api-address", f"127.0.0.1:{api_port}"),
-            *(sys.executable, "-m", "awslambdaric", handler),
+            *(sys.executable, "-m", client, handler),
         ]
         self._process = subprocess.Popen(
             command,
@@ -165,7 +172,7 @@ class Emulator:
             except OSError:  # a process that ended meanwhile
                 continue
             ours = int(fields.get("PPid", "0")) == self._process.pid
-            if ours and b"awslambdaric" in command:
+            if ours and self._client.encode() in command:
                 return int(fields["VmRSS"].split()[0]) * 1024
         raise RuntimeError(f"The function's process is gone:\n{self.log()}")
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 VERSION = "/2018-06-01/runtime"
-WAIT_S = 60
+WAIT_S = 30
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class RuntimeApi:
             },
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that processes that it starts are ended with it
         )
 
     def __enter__(self) -> Self:
@@ -125,7 +127,8 @@ class RuntimeApi:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._server.shutdown()
         self._server.server_close()

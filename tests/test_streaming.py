@@ -1,10 +1,13 @@
-"""Streamed answers: awslambdaric's loop with our step in it, as a process, against a Runtime API that reads streams.
+"""Streamed answers: awslambdaric's loop with our step in it, as a process, before a Runtime API that watches it.
 
-The emulator reads none. What stands here was not tried on AWS.
+What stands here was not tried on AWS.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 from PIL import Image
 
 from local import events
-from local.emulator import Emulator
+from local.emulator import ROOT, Emulator
 from tests.clients import REMOVEBG, read
 from tests.conftest import Buckets
 from tests.pictures import opened, sample, save
@@ -228,6 +231,16 @@ def test_settings_without_sense_are_answered_each_as_it_reads(brightness: Path) 
     assert (raised.kind, raised.json["errorType"]) == ("error", "Redelivery")
 
 
+def test_where_awslambdaric_makes_its_own_processes_a_stream_is_refused_by_name() -> None:
+    """On Lambda Managed Instances, each of whose processes has a client of awslambdaric's."""
+    environment = {"STREAM_ANSWERS_TO": "rest", "AWS_LAMBDA_MAX_CONCURRENCY": "1"}
+    with RuntimeApi(*BRIDGE, HANDLER, environment=environment) as function:
+        refused = function.invoke(events.request("rest", "GET", "/health"))
+        other = function.invoke(events.request("http-api", "GET", "/health"))
+    assert (refused.kind, refused.json["errorType"]) == ("error", "ConfigurationError")
+    assert read(other.json).status == 200
+
+
 def test_without_the_step_a_stream_is_refused_by_name_and_the_others_answered(brightness: Path) -> None:
     """The image's entry point starts the one that can; whoever starts another is told, not given a 200 of nonsense."""
     with Emulator({"MODEL_DIR": str(brightness), "STREAM_ANSWERS_TO": "function-url"}) as function:
@@ -239,8 +252,28 @@ def test_without_the_step_a_stream_is_refused_by_name_and_the_others_answered(br
     assert other.status == 200
 
 
+def test_lambdas_own_runtime_api_takes_a_stream() -> None:
+    """The emulator's is AWS's; it hands over whole what was streamed, and refuses more than 6 MB of it."""
+    with Emulator({}, client="handler.streaming", handler="tests.made_to_order.handler") as function:
+        prelude, zeros, body = function.invoke({"sizes": [70_000, 3]}).payload.partition("\0" * 8)
+        assert json.loads(prelude) == {"statusCode": 200, "headers": {}, "cookies": []}
+        assert (zeros, body) == ("\0" * 8, "\1" * 70_000 + "\2" * 3)
+        too_much = function.invoke({"sizes": [1_000_000] * 7}).payload
+        assert too_much["errorType"] == "Function.ResponseSizeTooLarge"
+        assert function.invoke({"sizes": [5], "raises": "named"}).payload.endswith("\0" * 8 + "\1" * 5)
+        assert function.invoke({"whole": {"a": 1}}).payload == {"a": 1}
+        log = function.log()
+    assert "The Runtime API refused the stream" in log
+
+
 @pytest.mark.parametrize("variables", [{}, {"STREAM_ANSWERS_TO": ""}], ids=["not set", "empty"])
 def test_under_the_emulator_nothing_streams_unasked(brightness: Path, variables: dict[str, str]) -> None:
     with Emulator({"MODEL_DIR": str(brightness), **variables}) as function:
         for sender in events.SENDERS:
             assert read(function.invoke(form_event(sender, sample("PNG"))).payload).status == 200
+
+
+def test_the_step_costs_a_start_nothing_that_the_handler_does_not_cost() -> None:
+    code = "import sys, handler.streaming; print({'http.client', 'ssl', 'handler.app'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from layers.model.checkpoints import CHECKPOINTS
+from tests.deploy.desk import NOTE
 
 if TYPE_CHECKING:
     from tests.deploy.desk import Desk
@@ -57,3 +58,21 @@ def test_every_other_model_is_built_verified(desk: Desk, model: str) -> None:
     assert ran.status == 0, ran.output
     (build,) = ran.of("docker")
     assert {f"MODEL={model}", "ALLOW_UNVERIFIED="} <= set(build)
+
+
+@pytest.mark.parametrize(
+    ("variables", "client"),
+    [
+        ({}, "awslambdaric"),
+        ({"STREAM_ANSWERS_TO": ""}, "awslambdaric"),
+        ({"STREAM_ANSWERS_TO": "function-url"}, "handler.streaming"),
+    ],
+    ids=["not set", "empty", "set"],
+)
+def test_the_entry_point_starts_the_client_that_can_stream_where_it_is_asked_to(
+    desk: Desk, variables: dict[str, str], client: str
+) -> None:
+    desk.tool("python", NOTE)
+    ran = desk.run("image/entrypoint.sh", "a.handler", answers=[], AWS_LAMBDA_RUNTIME_API="127.0.0.1:1", **variables)
+    assert ran.status == 0, ran.output
+    assert ran.of("python") == [["-m", client, "a.handler"]]

@@ -43,6 +43,7 @@ SETS = {
             "WarmMinutes": "7",
             "HttpApi": "key",
             "FunctionUrl": "key",
+            "StreamAnswersTo": "function-url,rest",
             "ApiKeysSecretArn": SECRET,
             "ApiKeysKmsKeyArn": KEY.format("secret"),
             "AllowedOrigins": "https://example.com",

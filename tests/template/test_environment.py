@@ -63,6 +63,7 @@ GIVEN = (
     ("MaxInputMegapixels", "29", "MAX_INPUT_MEGAPIXELS", "29"),
     ("OutputPrefix", "results/", "OUTPUT_PREFIX", "results/"),
     ("OutputFormat", "webp", "OUTPUT_FORMAT", "webp"),
+    ("StreamAnswersTo", "rest", "STREAM_ANSWERS_TO", "rest"),
     ("ApiKeysSecretArn", SECRET, "API_KEYS_SECRET_ARN", SECRET),
 )
 

@@ -138,6 +138,30 @@ def test_origins_are_let_in_by_name_only() -> None:
     assert deployed.of_type("Lambda::Url")["Url"]["Cors"]["AllowOrigins"] == page
 
 
+@pytest.mark.parametrize(
+    ("to", "mode"),
+    [
+        ("", "BUFFERED"),
+        ("rest", "BUFFERED"),
+        ("function-url", "RESPONSE_STREAM"),
+        ("function-url,rest", "RESPONSE_STREAM"),
+    ],
+)
+def test_the_function_url_streams_where_the_function_does(to: str, mode: str) -> None:
+    """A front that streams cannot read an answer sent whole, nor one that does not a stream."""
+    given = {"FunctionUrl": "key", "ApiKeysSecretArn": SECRET, "AllowedOrigins": "https://example.com"}
+    deployed, whole = stack(**given, StreamAnswersTo=to), stack(**given)
+    assert deployed.of_type("Lambda::Url")["Url"]["InvokeMode"] == mode
+    variables = deployed.of_type("Lambda::Function")["Function"]["Environment"]["Variables"]
+    assert variables.get("STREAM_ANSWERS_TO", "") == to
+    # Who may call, from which pages, is the same: InvokeWithResponseStream asks for lambda:InvokeFunction, too.
+    assert deployed.of_type("Lambda::Url")["Url"]["Cors"] == whole.of_type("Lambda::Url")["Url"]["Cors"]
+    actions = {
+        name: it["Action"] for name, it in deployed.of_type("Lambda::Permission").items() if name.startswith("Url")
+    }
+    assert actions == {"UrlPermission": "lambda:InvokeFunctionUrl", "UrlInvokePermission": "lambda:InvokeFunction"}
+
+
 def routes(deployed: Stack) -> dict[str, str]:
     """Give the authorisation that each route of the HTTP API asks for."""
     return {it["RouteKey"]: it["AuthorizationType"] for it in deployed.of_type("ApiGatewayV2::Route").values()}

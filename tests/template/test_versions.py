@@ -34,6 +34,8 @@ CHANGES: tuple[dict[str, str], ...] = (
     {"HttpApi": "off"},
     {"HttpApi": "key", "ApiKeysSecretArn": SECRET},
     {"FunctionUrl": "iam"},
+    {"FunctionUrl": "iam", "StreamAnswersTo": "function-url"},
+    {"StreamAnswersTo": "rest"},
     {"ApiKeysSecretArn": SECRET.replace("keys", "others")},
     {"ApiKeysKmsKeyArn": KEY},
     {"AllowedOrigins": "https://example.com"},
