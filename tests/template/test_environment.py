@@ -62,6 +62,8 @@ GIVEN = (
     ("MaxInputMegapixels", "29", "MAX_INPUT_MEGAPIXELS", "29"),
     ("OutputPrefix", "results/", "OUTPUT_PREFIX", "results/"),
     ("OutputFormat", "webp", "OUTPUT_FORMAT", "webp"),
+    ("Outputs", "web: size=hd", "OUTPUTS", "web: size=hd"),
+    ("OutputsFrom", "metadata", "OUTPUTS_FROM", "metadata"),
     ("ApiKeysSecretArn", SECRET, "API_KEYS_SECRET_ARN", SECRET),
 )
 
@@ -95,6 +97,7 @@ def test_a_parameter_that_is_not_given_sets_no_variable() -> None:
         "MAX_INPUT_BYTES",
         "OUTPUT_PREFIX",
         "OUTPUT_FORMAT",
+        "OUTPUTS_FROM",
     }
 
 
