@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from handler.errors import CutoutError, FileTooLarge, InvalidFileType, TargetTaken
 from handler.folder.journal import Entry, digest_of
 from handler.folder.walk import is_regular
-from handler.job import File, Inline, Invocation, Job, Output, ends_of
+from handler.job import Failed, File, Inline, Invocation, Job, Output, ends_of
 from handler.pixels.claim import READABLE
 
 if TYPE_CHECKING:
@@ -124,11 +124,14 @@ class Run:
             group = [one for one in free if one.rendition.region == region]
             outputs = tuple(Output(one.rendition.rendering) for one in group)
             outcome = self._pipeline.cut_out(Job("folder", Inline(data), outputs, region), Invocation("folder"))
+            if isinstance(outcome, Failed):  # all of them, for the same reason
+                self._note(photograph, outcome.error)
+                continue
             for one, end in zip(group, ends_of(outcome, outputs), strict=True):
                 if isinstance(end.what, File):
                     self._put(one, end.what.data, data, mtime_ns)
                 elif isinstance(end.what, CutoutError):
-                    self._note(photograph, end.what, None if len(wanted) == 1 else one.result)
+                    self._note(photograph, end.what, one.result)
 
     def _read(self, source: Path) -> tuple[bytes, int]:
         """Read a photograph, and when it was last changed. Raises FileTooLarge, InvalidFileType, OSError."""
