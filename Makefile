@@ -13,7 +13,7 @@ CODE := handler layers local image demo bench deploy tests
 # pip keeps to what the locks say, and says little.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test quick format lint types check model lock clean
+.PHONY: help demo serve cut test quick format lint types check model lock clean
 
 # A target that is called by hand has its line here: "##" after the colon.
 help: ## lists these commands
@@ -24,6 +24,11 @@ demo: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the function in Lambda's own
 
 serve: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## the same application on localhost:8000, without Lambda
 	MODEL_DIR=$(MODEL_DIR) POWERTOOLS_METRICS_DISABLED=true $(RUN) -m handler.serve --port $(PORT)
+
+# OUT= is another command's, too, with a default of its own.
+CUT_OUT = $(if $(filter command% environment%,$(origin OUT)),$(OUT),out/cut)
+cut: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## cuts out PHOTOS=folder into OUT=folder; OPTIONS="format=webp size=hd" says how
+	MODEL_DIR=$(MODEL_DIR) $(RUN) -m handler.folder "$(PHOTOS)" "$(CUT_OUT)" $(OPTIONS)
 
 quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and every test that needs no torch
 	$(VENV)/bin/mypy $(CODE) --exclude '^(tests/)?layers/model/' --follow-imports=silent

@@ -24,8 +24,8 @@ Channels = Literal["rgba", "alpha"]
 Rgba = tuple[int, int, int, int]
 UploadSender = Literal["s3", "eventbridge", "sns", "sqs", "s3-batch"]
 TriggerName = (
-    Literal["rest", "http-api", "function-url", "alb", "http", "warmup"] | UploadSender
-)  # "http": a plain server
+    Literal["rest", "http-api", "function-url", "alb", "http", "warmup", "folder"] | UploadSender
+)  # "http": a plain server; "folder": neither server nor Lambda
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from local.emulator import ROOT
 
 # From the entry down to the leaves. A module imports from ranks below its own, or from its own room.
 RANKS = (
-    ("handler.app", "handler.serve", "handler.streaming"),
+    ("handler.app", "handler.serve", "handler.folder", "handler.streaming"),
     ("handler.triggers",),
     ("handler.environment",),
     ("handler.web",),

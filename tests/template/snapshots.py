@@ -59,6 +59,8 @@ SETS = {
             "DefaultSize": "hd",
             "OutputPrefix": "results/",
             "OutputFormat": "webp",
+            "Outputs": "full: format=png / web: format=webp max_side=1024",
+            "OutputsFrom": "tags",
             "MaxInputBytes": "23000000",
             "MaxInputMegapixels": "29",
             "AlarmEmail": "someone@example.com",

@@ -64,6 +64,8 @@ GIVEN = (
     ("OutputPrefix", "results/", "OUTPUT_PREFIX", "results/"),
     ("OutputFormat", "webp", "OUTPUT_FORMAT", "webp"),
     ("StreamAnswersTo", "rest", "STREAM_ANSWERS_TO", "rest"),
+    ("Outputs", "web: size=hd", "OUTPUTS", "web: size=hd"),
+    ("OutputsFrom", "metadata", "OUTPUTS_FROM", "metadata"),
     ("ApiKeysSecretArn", SECRET, "API_KEYS_SECRET_ARN", SECRET),
 )
 
@@ -97,6 +99,7 @@ def test_a_parameter_that_is_not_given_sets_no_variable() -> None:
         "MAX_INPUT_BYTES",
         "OUTPUT_PREFIX",
         "OUTPUT_FORMAT",
+        "OUTPUTS_FROM",
     }
 
 

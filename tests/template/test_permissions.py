@@ -77,6 +77,13 @@ def test_the_actions_are_exactly_these() -> None:
     }
 
 
+def test_tags_may_be_read_where_uploads_may_ask_in_them() -> None:
+    role = allowed(stack(OutputsFrom="tags"))["FunctionRole"]
+    assert role["s3:GetObjectTagging"] == ["arn:aws:s3:::${InputBucket}/*"]
+    for other in ("setting", "metadata"):
+        assert "s3:GetObjectTagging" not in allowed(stack(OutputsFrom=other))["FunctionRole"]
+
+
 def test_a_bucket_under_its_stacks_name_that_another_account_has_taken_is_out_of_reach() -> None:
     for _, statement in statements(stack()):
         if "s3:" in json.dumps(statement["Action"]):

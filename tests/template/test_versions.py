@@ -55,6 +55,8 @@ CHANGES: tuple[dict[str, str], ...] = (
     {"DefaultSize": "preview"},
     {"OutputPrefix": "results/"},
     {"OutputFormat": "webp"},
+    {"Outputs": "web: format=webp"},
+    {"OutputsFrom": "tags"},
     {"MaxInputBytes": "1000000"},
     {"MaxInputMegapixels": "12"},
     {"AlarmEmail": "someone@example.com"},
