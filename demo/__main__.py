@@ -48,7 +48,7 @@ class Album:
         """Write a cut-out under a name that begins with the photograph's."""
         path = self.out / f"{photograph.stem}-{name}"
         path.write_bytes(data)
-        return Pair(photograph, path, name)
+        return Pair(photograph, path, name.partition(".")[0])
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ img.cutout { background: repeating-conic-gradient(#ccc 0 25%, #fff 0 50%) 0 0 / 
 figcaption { margin-top: .5rem; color: #555 }
 h2 { margin: 2.5rem 0 .25rem }
 table { border-collapse: collapse; background: #fff; border: 1px solid #ddd; margin: .75rem 0 1.5rem }
-th, td { text-align: left; padding: .35rem .75rem; border-bottom: 1px solid #eee; overflow-wrap: anywhere }
+th, td { text-align: left; padding: .35rem .75rem; border-bottom: 1px solid #eee; overflow-wrap: break-word }
 th { color: #555; font-weight: 600; white-space: nowrap }
 """
 
