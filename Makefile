@@ -119,7 +119,7 @@ $(VENV)/ready: $(VENV)/demo-ready tests/requirements.txt
 	touch $@
 
 # Measurements, described in bench/README.md; quiet machines give better ones.
-.PHONY: figures bench-rembg bench-encode bench-memory
+.PHONY: figures bench-rembg bench-encode bench-memory bench-uploads
 figures: $(VENV)/ready ## pastes the figures that the benches wrote into the documents
 	$(RUN) -m bench.paste
 
@@ -128,6 +128,10 @@ bench-rembg: $(VENV)/ready .venv-bench/ready build/model/u2netp/model.json ## u2
 
 bench-memory: $(VENV)/ready ## the network's memory at several sizes, with MODEL_DIR
 	$(RUN) -m bench.network_memory --model-dir $(MODEL_DIR)
+
+bench-uploads: $(VENV)/ready $(MODEL_DIR)/model.json ## uploads a second with 1, 2 and 4 environments, and memory after 2,000
+	$(RUN) -m bench.upload_rate --model-dir $(MODEL_DIR)
+	$(RUN) -m bench.upload_memory --model-dir $(MODEL_DIR)
 
 bench-encode: $(VENV)/ready ## the encoders' settings: time and size
 	$(RUN) -m bench.encode

@@ -61,6 +61,7 @@ def compete(contenders: Sequence[Contender], picture: Path, *, rounds: int, resu
 
 
 FIRST, LATER, PEAK = "start → first result", "a later result", "peak memory"
+AROUND = "a later result, all but the network"
 
 
 def rows(figures: Mapping[str, Figures], *, inside: bool = False) -> tuple[Row, ...]:
@@ -72,7 +73,7 @@ def rows(figures: Mapping[str, Figures], *, inside: bool = False) -> tuple[Row, 
     ]
     if inside:
         reads.insert(0, ("start → model loaded", "s", lambda one: one.marks_s["loaded"]))
-        reads.insert(3, ("a later result, all but the network", "s", lambda one: one.around_s))
+        reads.insert(3, (AROUND, "s", lambda one: one.around_s))
     return tuple(
         Row(name, (unit,) * len(figures), tuple(round(read(one), 4) for one in figures.values()))
         for name, unit, read in reads

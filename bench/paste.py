@@ -18,11 +18,12 @@ from bench.contest import FIRST, LATER, PEAK
 from bench.costs import Measured, report
 from bench.figures import OURS, ROOT, Run, read_all
 from bench.tables import markdown, span
+from bench.volume import bounds, by_memory, parts, totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-DOCUMENTS = (Path("README.md"), Path("docs/deploy.md"), Path("bench/README.md"))
+DOCUMENTS = (Path("README.md"), Path("docs/deploy.md"), Path("bench/README.md"), Path("docs/costs.md"))
 PLACE = re.compile(r"(^<!-- figures: (?P<name>\S+) -->\n).*?(^<!-- /figures -->$)", re.DOTALL | re.MULTILINE)
 UPSTREAM, REMBG = "upstream-base-static-512x512", "rembg-512x512"
 PICTURES_A_MONTH = 10_000
@@ -145,6 +146,10 @@ DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
     "thousand": thousand,
     "costs-base": month(UPSTREAM),
     "costs-u2netp": month(REMBG),
+    "volume-totals": totals,
+    "volume-parts": parts,
+    "volume-memory": by_memory,
+    "volume-bounds": bounds,
 }
 
 

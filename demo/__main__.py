@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.gallery import Pair, write_gallery, write_strip
+from demo.gallery import Pair, Section, write_gallery, write_strip
+from demo.roads import QUEUED, job, queue
 from local.emulator import Emulator
 from local.exercise import Cutout, Exercise
 from local.s3 import local_s3
@@ -23,6 +24,8 @@ PHOTOGRAPHS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".avif", ".tif", ".tif
 SENDERS: tuple[Sender, ...] = ("http-api", "function-url", "rest")
 INPUT, OUTPUT = "photos", "cutouts"
 
+MOST_ON_ROADS = 3  # photographs that take the queue and the job, too: the page is to be made in a minute
+
 # A request travels as base64 within Lambda's 6 MB.
 MAX_REQUEST_BYTES = 4_500_000
 
@@ -33,13 +36,19 @@ class Album:
 
     out: Path
     pairs: list[Pair] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
 
     def keep(self, cutout: Cutout) -> str:
         """Write a cut-out beside the others and say where."""
-        path = self.out / f"{cutout.photograph.stem}-{cutout.way}.png"
-        path.write_bytes(cutout.data)
-        self.pairs.append(Pair(cutout.photograph, path, f"{cutout.way}, {cutout.elapsed_s:.2f} s"))
-        return f"{path}, {len(cutout.data):,} bytes"
+        pair = self.keep_for(cutout.photograph, f"{cutout.way}.png", cutout.data)
+        self.pairs.append(Pair(pair.original, pair.cutout, f"{cutout.way}, {cutout.elapsed_s:.2f} s"))
+        return f"{pair.cutout}, {len(cutout.data):,} bytes"
+
+    def keep_for(self, photograph: Path, name: str, data: bytes) -> Pair:
+        """Write a cut-out under a name that begins with the photograph's."""
+        path = self.out / f"{photograph.stem}-{name}"
+        path.write_bytes(data)
+        return Pair(photograph, path, name.partition(".")[0])
 
 
 def main() -> int:
@@ -57,7 +66,7 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
 
     album = Album(arguments.out)
-    with local_s3(INPUT, OUTPUT) as store:
+    with local_s3(INPUT, QUEUED, OUTPUT) as store:
         environment = {
             "MODEL_DIR": str(arguments.model_dir.resolve()),
             "AWS_ENDPOINT_URL_S3": store.url,
@@ -75,9 +84,11 @@ def main() -> int:
             exercise.no_picture()
             for photograph in photographs:
                 exercise.upload(store.client, INPUT, photograph)
+            album.sections.append(queue(exercise, store, environment, photographs[:MOST_ON_ROADS], album.keep_for))
+            album.sections.append(job(exercise, store, photographs[:MOST_ON_ROADS], album.keep_for))
             if exercise.failures:
                 sys.stdout.write(f"\nThe function wrote:\n{function.log()[-8000:]}\n")
-    page = write_gallery(arguments.out, album.pairs)
+    page = write_gallery(arguments.out, album.pairs, album.sections)
     write_strip(arguments.out / "strip.jpg", [pair for pair in album.pairs if pair.caption.startswith("upload")])
     verdict = f"{exercise.failures} steps WRONG" if exercise.failures else "all steps as they should be"
     sys.stdout.write(f"{verdict}; see {page}\n")

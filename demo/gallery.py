@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageOps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 STYLE = """
@@ -20,6 +21,10 @@ figure div { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem }
 img { width: 100%; border-radius: 4px }
 img.cutout { background: repeating-conic-gradient(#ccc 0 25%, #fff 0 50%) 0 0 / 24px 24px }
 figcaption { margin-top: .5rem; color: #555 }
+h2 { margin: 2.5rem 0 .25rem }
+table { border-collapse: collapse; background: #fff; border: 1px solid #ddd; margin: .75rem 0 1.5rem }
+th, td { text-align: left; padding: .35rem .75rem; border-bottom: 1px solid #eee; overflow-wrap: break-word }
+th { color: #555; font-weight: 600; white-space: nowrap }
 """
 
 
@@ -32,21 +37,44 @@ class Pair:
     caption: str
 
 
-def write_gallery(out: Path, pairs: list[Pair]) -> Path:
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: what happened, as a table, and the cut-outs that came of it."""
+
+    title: str
+    sentence: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    pairs: tuple[Pair, ...]
+
+
+def write_gallery(out: Path, pairs: Sequence[Pair], sections: Sequence[Section] = ()) -> Path:
     """Write `out`/index.html and give its path."""
-    figures = "\n".join(
+    page = out / "index.html"
+    page.write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Cut-outs</title><style>{STYLE}</style>'
+        f"<h1>Cut-outs</h1><main>{_figures(pairs)}</main>{''.join(_section(one) for one in sections)}</html>",
+        encoding="utf-8",
+    )
+    return page
+
+
+def _section(section: Section) -> str:
+    rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in section.rows)
+    return (
+        f"<h2>{html.escape(section.title)}</h2><p>{html.escape(section.sentence)}</p>"
+        f"<table><tr>{''.join(f'<th>{html.escape(cell)}</th>' for cell in section.head)}</tr>{rows}</table>"
+        f"<main>{_figures(section.pairs)}</main>"
+    )
+
+
+def _figures(pairs: Sequence[Pair]) -> str:
+    return "\n".join(
         f'<figure><div><img alt="{html.escape(pair.original.name)}" src="{_data_url(pair.original)}">'
         f'<img class="cutout" alt="its cut-out" src="{_data_url(pair.cutout)}"></div>'
         f"<figcaption>{html.escape(pair.original.name)} · {html.escape(pair.caption)}</figcaption></figure>"
         for pair in pairs
     )
-    page = out / "index.html"
-    page.write_text(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Cut-outs</title><style>{STYLE}</style>'
-        f"<h1>Cut-outs</h1><main>{figures}</main></html>",
-        encoding="utf-8",
-    )
-    return page
 
 
 def write_strip(path: Path, pairs: list[Pair], height_px: int = 260) -> None:

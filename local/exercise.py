@@ -66,10 +66,12 @@ class Exercise:
             right, detail = code == expected, judge(reply)
         except (WrongAnswerError, ClientError, KeyError, TypeError, ValueError, IndexError, OSError) as error:
             right, detail = False, f"{error!r} in the answer {str(reply.payload)[:300]}"
+        self.line(what, detail, right=right, code=str(code or "raised"), elapsed_s=reply.elapsed_s)
+
+    def line(self, what: str, detail: str, *, right: bool, code: str, elapsed_s: float) -> None:
+        """Print how a step went, and count it where it went wrong."""
         self.failures += not right
-        sys.stdout.write(
-            f"{'ok' if right else 'WRONG':5} {code or 'raised'}  {reply.elapsed_s * 1e3:8.1f} ms  {what}: {detail}\n"
-        )
+        sys.stdout.write(f"{'ok' if right else 'WRONG':5} {code}  {elapsed_s * 1e3:8.1f} ms  {what}: {detail}\n")
         sys.stdout.flush()
 
     def pings(self) -> None:

@@ -16,18 +16,29 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from types import TracebackType
 
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
     from local.emulator import Emulator, Reply
     from local.sqs import LocalQueue
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What was handed to a function, and which of it the queue keeps."""
+
+    bodies: Mapping[str, str]  # by message id
+    kept: frozenset[str]
+    reply: Reply | None  # None: nobody answered any more
+
 
 Ending = Literal["whole batch done", "part of a batch done", "whole batch failed", "environment died"]
 
@@ -70,12 +81,19 @@ class Poller:
     """Polls for some environments, each with one batch at a time: `with Poller(queue, start, 2) as poller: …`."""
 
     def __init__(
-        self, queue: LocalQueue, start: Callable[[], Emulator], environments: int, *, batch_size: int = 10
+        self,
+        queue: LocalQueue,
+        start: Callable[[], Emulator],
+        environments: int,
+        *,
+        batch_size: int = 10,
+        watch: Callable[[Batch], None] | None = None,
     ) -> None:
-        """`start` gives an environment that has not been entered; one that dies is replaced."""
+        """`start` gives an environment that has not been entered; one that dies is replaced. `watch` sees batches."""
         self._queue = queue
         self._start = start
         self._batch_size = batch_size
+        self._watch = watch
         self._over = threading.Event()
         self._changing = threading.Lock()
         self._running: dict[int, Emulator] = {}
@@ -139,18 +157,27 @@ class Poller:
             messages = self._queue.receive(self._batch_size)
             if not messages:
                 continue
-            ids = {message["MessageId"] for message in messages}
-            ending: Ending
+            bodies = {message["MessageId"]: message["Body"] for message in messages}
+            reply: Reply | None = None
             try:
-                failed = failed_ids(emulator.invoke(batch_event(messages, self._queue.arn)), ids)
+                reply = emulator.invoke(batch_event(messages, self._queue.arn))
             except (OSError, HTTPException):  # nobody answers any more
-                ending, failed = "environment died", ids
+                kept = set(bodies)
             else:
-                ending = (
-                    "whole batch failed" if failed == ids else "part of a batch done" if failed else "whole batch done"
-                )
-            self._queue.delete([message for message in messages if message["MessageId"] not in failed])
+                kept = failed_ids(reply, bodies)
+            self._queue.delete([message for message in messages if message["MessageId"] not in kept])
+            batch = Batch(bodies, frozenset(kept), reply)
             with self._changing:
-                self.endings[ending] += 1
-            if ending == "environment died":
+                self.endings[_ending(batch)] += 1
+                if self._watch is not None:
+                    self._watch(batch)
+            if reply is None:
                 return
+
+
+def _ending(batch: Batch) -> Ending:
+    if batch.reply is None:
+        return "environment died"
+    if not batch.kept:
+        return "whole batch done"
+    return "part of a batch done" if len(batch.kept) < len(batch.bodies) else "whole batch failed"

@@ -24,18 +24,21 @@ def test_the_demo_shows_every_way_in_and_succeeds(brightness: Path, tmp_path: Pa
     (photos / "disc.jpg").write_bytes(save(scene(200, 150), "JPEG"))
     done = demo(brightness, photos, out)
     assert done.returncode == 0, done.stdout + done.stderr
-    for step in ("cold", "warm", "HTTP API", "Function URL", "REST", "none", "upload"):
+    for step in ("cold", "warm", "HTTP API", "Function URL", "REST", "none", "upload", "queue", "batch job"):
         assert step in done.stdout
     assert "WRONG" not in done.stdout
-    made = sorted(path.name for path in out.glob("*.png"))
-    assert made == ["disc-function-url.png", "disc-http-api.png", "disc-rest.png", "disc-upload.png"]
-    for name in made:
+    ways = ("function-url.png", "http-api.png", "job.webp", "queue.png", "rest.png", "upload.png")
+    made = sorted(path.name for path in out.glob("disc-*"))
+    assert made == [f"disc-{way}" for way in ways]
+    for name in set(made) - {"disc-job.webp"}:
         cutout = opened((out / name).read_bytes())
         assert (cutout.mode, cutout.size) == ("RGBA", (200, 150))
         low, high = cutout.getchannel("A").getextrema()
         assert low != high
     page = (out / "index.html").read_text(encoding="utf-8")
     assert page.count('class="cutout"') == len(made)
+    for said in ("batchItemFailures", "Dead letters: {&quot;hello&quot;", "Succeeded", "PermanentFailure", "bg_color"):
+        assert said in page
 
 
 def test_the_demo_fails_where_the_model_does(tmp_path: Path) -> None:

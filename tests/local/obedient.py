@@ -22,6 +22,8 @@ def answer(event: dict[str, Any], context: object) -> dict[str, Any]:
                 failures.append({"itemIdentifier": "nobody"})
             case "raise":
                 raise RuntimeError("as it was told")
+            case "nap":
+                time.sleep(0.1)
             case "sleep":
                 time.sleep(30)
             case "die":

@@ -108,7 +108,7 @@ def test_an_environment_that_dies_is_replaced_and_its_batch_comes_again(s3: Loca
 def test_environments_work_side_by_side_and_are_gone_afterwards(s3: LocalS3) -> None:
     queue, before = queue_of(s3, visibility_s=30), children_of(os.getpid())
     for number in range(40):
-        queue.send(f"do {number}")
+        queue.send(f"nap {number}")
     with Poller(queue, lambda: Emulator({}, handler=OBEDIENT), 2, batch_size=1) as poller:
         while queue.count():
             time.sleep(0.05)

@@ -31,10 +31,10 @@ def main() -> int:
     options = parser.parse_args()
     plan = Plan(
         options.model_dir,
-        options.pictures,
-        options.emulators,
-        options.poison / 100,
-        options.faults / 100,
+        pictures=options.pictures,
+        emulators=options.emulators,
+        poison=options.poison / 100,
+        faults=options.faults / 100,
         kill_every_s=options.kill_every,
         seed=options.seed,
     )

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 def test_nothing_is_lost_and_nothing_done_twice(brightness: Path) -> None:
     """Two environments, one killed at work; each kind of poison, each fault, and some messages twice."""
     plan = Plan(
-        brightness, 60, 2, 0.15, 0.2, duplicates=0.2, kill_every_s=2.5, most_kills=1, visibility_s=4, at_most_s=120
+        brightness,
+        pictures=60,
+        poison=0.15,
+        faults=0.2,
+        duplicates=0.2,
+        kill_every_s=2.5,
+        most_kills=1,
+        visibility_s=4,
+        at_most_s=120,
     )
     said: list[str] = []
     outcome = soak(plan, said.append)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from handler.errors import CallerError
-from handler.job import Done, Failed, Inline, Invocation, Job, Output
-from handler.triggers.uploads.options import plain_rendering
+from handler.job import Done, Failed, Inline, Invocation, Job, Output, Rendering
 from local.emulator import ROOT
 from tests.pictures import opened, png_claiming, save
 
@@ -104,7 +103,7 @@ def _upload(  # noqa: PLR0911 - a return for each kind
 def _pictures(count: int, pipeline: Pipeline, chance: random.Random) -> Iterator[tuple[bytes, Image.Image]]:
     """Cut small pictures out of the demo's photographs; give each with its cut-out, as the pipeline makes it."""
     photographs = [Image.open(path).convert("RGB") for path in sorted((ROOT / "demo" / "photos").glob("*.jpg"))]
-    output = Output(plain_rendering(pipeline.settings))
+    output = Output(Rendering(format="png"))  # what uploads get that nobody asked anything special for
     made = 0
     while made < count:
         photograph = photographs[made % len(photographs)]
