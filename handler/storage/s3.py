@@ -74,7 +74,9 @@ def errors_of(place: str, doing: Doing = "read", setting: str | None = None) -> 
         raise kind(f"{place} is no place in S3: {' '.join(str(error).split())}") from error
     # The latter comes from a body that breaks off in a way that botocore does not wrap.
     except (BotoCoreError, HTTPError) as error:
-        raise DependencyError(f"{place} could not be reached: {type(error).__name__}: {error}") from error
+        # It may quote the request's URL, whose key is as good as the object where `setting` names the bucket.
+        detail = f": {error}" if setting is None else ""
+        raise DependencyError(f"{place} could not be reached: {type(error).__name__}{detail}") from error
 
 
 def no_such_bucket(place: str, setting: str | None = None) -> ConfigurationError:
