@@ -48,6 +48,7 @@ SETS = {
             "AllowedOrigins": "https://example.com",
             "ThrottleRate": "13",
             "ThrottleBurst": "17",
+            "LargeFiles": "on",
             "InputKmsKeyArn": KEY.format("input"),
             "OutputKmsKeyArn": KEY.format("output"),
             "Resize": "dynamic",

@@ -39,6 +39,7 @@ CHANGES: tuple[dict[str, str], ...] = (
     {"AllowedOrigins": "https://example.com"},
     {"ThrottleRate": "3"},
     {"ThrottleBurst": "4"},
+    {"LargeFiles": "on"},
     {"Uploads": "off"},
     {"ExistingInputBucket": "photos"},
     {"ExistingOutputBucket": "results"},

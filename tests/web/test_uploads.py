@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image
 
 from handler import telemetry
+from handler.pipeline import Pipeline
+from handler.settings import Settings
+from handler.web.application import build
 from local import events
+from local.emulator import ROOT
 from tests.clients import REMOVEBG, SENDERS, Answered, Context, Sender
 from tests.faults import Cut, Fault, faulty
 from tests.hostile import s3_error
-from tests.pictures import quarters, save
+from tests.pictures import opened, quarters, save
 from tests.web.conftest import send
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from starlette.applications import Starlette
 
     from tests.clients import Function
     from tests.conftest import Awaken, Log
@@ -103,7 +118,7 @@ def test_what_no_request_could_use_is_removed(roomy: Roomy) -> None:
     ("fields", "code"),
     [
         ({"roi": "0 0 5000 5000"}, "roi_exceeds_bounds"),
-        ({"roi": "0 0 3px 3px"}, "unknown_foreground"),
+        ({"roi": "5 5 5 5"}, "roi_region_empty"),
         ({"size": "huge"}, "invalid_size"),
     ],
 )
@@ -194,12 +209,12 @@ def failing_on(method: str, how: Fault) -> Any:
     ids=str,
 )
 def test_what_s3_fails_at_may_be_tried_again_and_loses_nothing(
-    awaken: Awaken, brightness: Path, roomy: Roomy, method: str, how: Fault, refusal: tuple[int, str]
+    awaken: Awaken, roomy: Roomy, method: str, how: Fault, refusal: tuple[int, str]
 ) -> None:
     grain = np.random.default_rng(7).integers(0, 255, (520, 520, 3), np.uint8)
     reference = roomy.upload(save(Image.fromarray(grain)))
     with faulty(roomy.server.url, failing_on(method, how)) as proxy:
-        function = awaken(MODEL_DIR=str(brightness), AWS_ENDPOINT_URL_S3=proxy.url)
+        function = awaken(AWS_ENDPOINT_URL_S3=proxy.url)
         fields = {"image_url": reference, "format": "png", "redirect": "true"}
         asked = cut_out(function, fields, sender="alb")
         assert (asked.status, asked.error["code"]) == refusal
@@ -238,3 +253,36 @@ def test_a_request_names_one_picture_alone(roomy: Roomy, picture: bytes) -> None
     asked = roomy.function.ask("POST", REMOVEBG, body, headers)
     assert asked.error["code"] == "multiple_sources"
     assert len(roomy.keys()) == 1
+
+
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the document's lines need curl and jq")
+def test_the_documents_lines_do_what_it_says(roomy: Roomy, brightness: Path, picture: bytes, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "large-files.md").read_text(encoding="utf-8")
+    lines = re.findall(r"<!-- a test runs these lines -->\n```sh\n(.+?)```", text, re.DOTALL)
+    assert len(lines) == 1
+    (tmp_path / "photo.jpg").write_bytes(picture)
+    settings = {"MODEL_DIR": str(brightness), "RESULT_BUCKET": roomy.bucket, "API_KEYS": "hush"}
+    with served(build(Pipeline(Settings.from_env(settings)))) as url:
+        environment = {**os.environ, "URL": url, "KEY": "hush"}
+        shell = ["bash", "-euo", "pipefail", "-c", lines[0]]
+        subprocess.run(shell, cwd=tmp_path, env=environment, check=True, timeout=60)
+    assert opened((tmp_path / "cutout.png").read_bytes()).format == "PNG"
+    assert roomy.keys() == []
+
+
+@contextmanager
+def served(application: Starlette) -> Iterator[str]:
+    """Run an application as a plain web server."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(application, log_level="critical", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            while not server.started:
+                assert thread.is_alive()
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
