@@ -14,10 +14,10 @@ from typing import Any
 import handler.errors
 from handler import telemetry
 from handler.errors import CutoutError, MalformedEvent, Redelivery, Unforeseen
-from handler.web.parameters.table import TABLE, rows
+from handler.web.parameters.table import IMPROVEMENT, TABLE, rows
 
 # Every name that a request may give a parameter by.
-NAMES = frozenset(row.name for row in rows(TABLE))
+NAMES = frozenset(row.name for row in (*rows(TABLE), *rows(IMPROVEMENT)))
 UNFORESEEN_CODE = Unforeseen("any").code
 
 # Every code there is. A caller's text among them would be a name that nobody's client can know.
