@@ -34,8 +34,8 @@ Doing = Literal["read", "write", "remove"]
 NEEDS: dict[Doing, str] = {"read": "s3:GetObject", "write": "s3:PutObject", "remove": "s3:DeleteObject"}
 
 
-def make_client() -> S3Client:
-    """Make a client that gives up on an attempt after seconds, tries four times, and signs addresses that work.
+def make_client(*, read_timeout_s: float = 20, attempts: int = 4) -> S3Client:
+    """Make a client that gives up on an attempt after seconds, tries again, and signs addresses that work.
 
     Left to itself, botocore signs a browser's address for us-east-1 in the way that S3 has given up, and for every
     other region one of the global endpoint, which redirects a form that is sent to a new bucket:
@@ -48,8 +48,8 @@ def make_client() -> S3Client:
         "s3",
         config=Config(
             connect_timeout=3,
-            read_timeout=20,
-            retries={"mode": "standard", "total_max_attempts": 4},
+            read_timeout=read_timeout_s,
+            retries={"mode": "standard", "total_max_attempts": attempts},
             signature_version="s3v4",
             s3={"us_east_1_regional_endpoint": "regional", "addressing_style": "virtual"},
         ),
