@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from local import events
 from tests.clients import REMOVEBG, SENDERS
 from tests.pictures import FORMATS, sample
-from tests.verdict import NAMES
+from tests.verdict import EVERY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,9 @@ def pictures(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-FIELD_NAMES = st.sampled_from(sorted(NAMES)) | TEXT | st.sampled_from(["image_file[]", "data[image_file]", "__proto__"])
+FIELD_NAMES = (
+    st.sampled_from(sorted(EVERY_NAME)) | TEXT | st.sampled_from(["image_file[]", "data[image_file]", "__proto__"])
+)
 FIELD_VALUES = TEXT | st.sampled_from(
     [
         *("auto", "png", "webp", "alpha", "preview", "4k", "fff", "81d4fa80", "green", "true", "false", "0", "100%"),

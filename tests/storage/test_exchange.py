@@ -189,9 +189,12 @@ def test_a_read_that_breaks_off_is_the_dependencys_fault(monkeypatch: pytest.Mon
 
 
 def test_without_a_bucket_nothing_is_offered() -> None:
-    for doing in (*DOINGS.values(), lambda exchange: exchange.place(LIMIT)):
+    nowhere = Exchange(None, 60)
+    for doing in DOINGS.values():
         with pytest.raises(NotOffered, match="RESULT_BUCKET"):
-            doing(Exchange(None, 60))
+            doing(nowhere)
+    with pytest.raises(NotOffered, match="RESULT_BUCKET"):
+        nowhere.place(LIMIT)
 
 
 def test_without_credentials_no_address_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:

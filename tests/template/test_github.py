@@ -263,8 +263,8 @@ def test_the_boundary_leaves_the_stacks_roles_what_they_are_given(buckets: dict[
         for action in _list(statement["Action"])
         for resource in _list(statement["Resource"])
     ]
-    given = {"HttpApi": "key", "ApiKeysSecretArn": SECRET, "LargeFiles": "on", **buckets}
-    deployed = stack(WarmStrategy="schedule", WarmEnvironments="2", **given)
+    more = {"HttpApi": "key", "ApiKeysSecretArn": SECRET, "LargeFiles": "on", **buckets}
+    deployed = stack(WarmStrategy="schedule", WarmEnvironments="2", **more)
     documents = [
         policy["PolicyDocument"]
         for role in deployed.of_type("IAM::Role").values()

@@ -46,10 +46,10 @@ def photo() -> bytes:
 
 def blot() -> bytes:
     """Give a large subject that is cut out with much of it transparent."""
-    grain = np.random.default_rng(5).integers(0, 255, (1400, 1400), np.uint8)
+    grain = np.random.default_rng(5).integers(0, 255, (1000, 1000), np.uint8)
     soft = Image.fromarray(grain).filter(ImageFilter.GaussianBlur(1))
-    image = Image.new("RGB", (1400, 1400))
-    image.paste(Image.merge("RGB", [soft] * 3).point(lambda value: min(255, value + 60)), (0, 300))
+    image = Image.new("RGB", (1000, 1000))
+    image.paste(Image.merge("RGB", [soft] * 3).point(lambda value: min(255, value + 60)), (0, 200))
     return save(image)
 
 
