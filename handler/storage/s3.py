@@ -60,7 +60,8 @@ def make_client(*, read_timeout_s: float = 20, attempts: int = 4) -> S3Client:
 def errors_of(place: str, doing: Doing = "read", setting: str | None = None) -> Iterator[None]:
     """Turn what botocore raises about `place` into errors of our tree.
 
-    `setting` is the variable that names the bucket, where one does and the object may be somebody else's affair.
+    `setting` is the variable that names the bucket, where that is neither an event nor OUTPUT_BUCKET; no sentence then
+    quotes a URL, since the keys in that bucket are secrets.
     """
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError  # noqa: PLC0415 - costs as much as boto3
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - botocore has it by now
@@ -74,7 +75,6 @@ def errors_of(place: str, doing: Doing = "read", setting: str | None = None) -> 
         raise kind(f"{place} is no place in S3: {' '.join(str(error).split())}") from error
     # The latter comes from a body that breaks off in a way that botocore does not wrap.
     except (BotoCoreError, HTTPError) as error:
-        # It may quote the request's URL, whose key is as good as the object where `setting` names the bucket.
         detail = f": {error}" if setting is None else ""
         raise DependencyError(f"{place} could not be reached: {type(error).__name__}{detail}") from error
 

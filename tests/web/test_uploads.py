@@ -173,6 +173,15 @@ def test_keys_are_asked_for_as_elsewhere(awaken: Awaken, brightness: Path, roomy
     assert function.ask("GET", UPLOADS, headers={"X-Api-Key": "hush"}).status == 405
 
 
+def test_after_a_restored_snapshot_addresses_are_signed_anew(roomy: Roomy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a client of its own: the one in the snapshot has the credentials of the environment that made it."""
+    before = roomy.function.ask("POST", UPLOADS).json["data"]["url"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    assert roomy.function.ask("POST", UPLOADS).json["data"]["url"] == before
+    roomy.function.module.environment.renew()
+    assert roomy.function.ask("POST", UPLOADS).json["data"]["url"].startswith("http://127.0.0.1:9/")
+
+
 def test_without_a_bucket_uploads_are_not_offered(function: Function) -> None:
     for asked in (
         function.ask("POST", UPLOADS),
