@@ -222,8 +222,7 @@ def test_what_no_event_and_no_answer_can_carry_goes_through_the_bucket(
     asked = {"image_url": place["image_url"], "format": "png", "bg_color": "fff", "redirect": "true"}
     event = events.request(sender, "POST", REMOVEBG, json.dumps(asked).encode(), {"content-type": "application/json"})
     answer = read(warm.invoke(event).payload)
-    got = urllib3.request("GET", answer.headers["location"]) if answer.status == 303 else answer
-    data = got.data if answer.status == 303 else answer.body
+    data = urllib3.request("GET", answer.headers["location"]).data if answer.status == 303 else answer.body
     assert answer.status == (303 if sender == "alb" else 200)
     assert opened(data).size == (1500, 1500)
     assert stores.keys(stores.cutouts).count(place["fields"]["key"]) == 0
