@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from local import events
 from tests.clients import REMOVEBG, SENDERS
 from tests.pictures import FORMATS, sample
-from tests.verdict import NAMES
+from tests.verdict import EVERY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,11 +107,14 @@ def pictures(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-FIELD_NAMES = st.sampled_from(sorted(NAMES)) | TEXT | st.sampled_from(["image_file[]", "data[image_file]", "__proto__"])
+FIELD_NAMES = (
+    st.sampled_from(sorted(EVERY_NAME)) | TEXT | st.sampled_from(["image_file[]", "data[image_file]", "__proto__"])
+)
 FIELD_VALUES = TEXT | st.sampled_from(
     [
         *("auto", "png", "webp", "alpha", "preview", "4k", "fff", "81d4fa80", "green", "true", "false", "0", "100%"),
         *("NaN", "inf", "1e400", "-1", "9" * 5000, "0% 0% 100% 100%", "data:image/png;base64,", "data:,", "%%%"),
+        *(f"upload:{'A' * 43}", "upload:../results/a", "upload:", "UPLOAD:" + "-" * 43),
         *("http://169.254.169.254/", "a" * 3000, "\r\nX: y", "１", "ＰＮＧ"),
     ]
 )
@@ -194,7 +197,7 @@ def bodies(draw: st.DrawFn) -> tuple[bytes, str | None]:
             return draw(st.binary(max_size=80)), draw(CONTENT_TYPES)
 
 
-ROUTES = st.sampled_from([REMOVEBG, REMOVEBG, REMOVEBG, "/health", "/warmup", "/"])
+ROUTES = st.sampled_from([*(REMOVEBG,) * 4, "/v1.0/uploads", "/v1.0/improve", "/health", "/warmup", "/"])
 PATHS = ROUTES | st.sampled_from(["/v1.0/removebg/", "//", "/%2e%2e/health", "/v1.0/removebg%00", ""]) | TEXT
 METHODS = st.sampled_from(["POST", "POST", "POST", "GET", "OPTIONS", "HEAD", "PUT", "DELETE", "post", ""]) | TEXT
 

@@ -40,7 +40,8 @@ def stores(s3: LocalS3) -> Buckets:
 @pytest.fixture(scope="module")
 def lambda_function(u2netp: Path, stores: Buckets) -> Iterator[Emulator]:
     """Give the function with the embedded model, its HOME read-only as Lambda's is."""
-    with Emulator({"MODEL_DIR": str(u2netp), "HOME": "/nonexistent", **stores.environment()}) as running:
+    environment = {**stores.environment(), "RESULT_BUCKET": stores.cutouts}
+    with Emulator({"MODEL_DIR": str(u2netp), "HOME": "/nonexistent", **environment}) as running:
         yield running
 
 
@@ -205,6 +206,26 @@ def running() -> dict[int, int]:
 
 def children_of(*parents: int) -> set[int]:
     return {process for process, parent in running().items() if parent in parents}
+
+
+@pytest.mark.parametrize("sender", ["http-api", "alb"])
+def test_what_no_event_and_no_answer_can_carry_goes_through_the_bucket(
+    warm: Emulator, stores: Buckets, sender: Sender
+) -> None:
+    image = Image.open(PHOTOGRAPHS / "astronaut.jpg").convert("RGB").resize((1500, 1500))
+    grain = np.random.default_rng(3).normal(0, 8, (1500, 1500, 3))
+    photograph = save(Image.fromarray((np.asarray(image) + grain).clip(0, 255).astype(np.uint8)), compress_level=0)
+    assert len(photograph) > 6_291_556
+    place = read(warm.invoke(events.request(sender, "POST", "/v1.0/uploads")).payload).json["data"]
+    fields = [*place["fields"].items(), ("Content-Type", "image/png"), ("file", ("a", photograph, "image/png"))]
+    assert urllib3.request("POST", place["url"], fields=fields).status == 204
+    asked = {"image_url": place["image_url"], "format": "png", "bg_color": "fff", "redirect": "true"}
+    event = events.request(sender, "POST", REMOVEBG, json.dumps(asked).encode(), {"content-type": "application/json"})
+    answer = read(warm.invoke(event).payload)
+    data = urllib3.request("GET", answer.headers["location"]).data if answer.status == 303 else answer.body
+    assert answer.status == (303 if sender == "alb" else 200)
+    assert opened(data).size == (1500, 1500)
+    assert stores.keys(stores.cutouts).count(place["fields"]["key"]) == 0
 
 
 def test_serve_cuts_out_over_plain_http(brightness: Path, picture: bytes) -> None:

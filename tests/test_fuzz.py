@@ -19,7 +19,7 @@ from handler import telemetry
 from handler.errors import CutoutError
 from local import events
 from local.emulator import Emulator
-from tests.hostile import Answer, hostile
+from tests.hostile import Answer, hostile, s3_error
 from tests.strategies import EVENT_FILES, JSON, damaged_events, each_damage, finite, requests
 from tests.triggers.test_ping import PINGS
 from tests.verdict import RAISED, judge, judge_raised
@@ -43,6 +43,8 @@ def services(picture: bytes) -> Iterator[dict[str, str]]:
 
     def s3(request: Seen) -> Answer:
         bucket, _, key = request.path.lstrip("/").partition("/")
+        if request.method == "GET" and key == f"uploads/{'-' * 43}":
+            return s3_error(404, "NoSuchKey")
         if request.method == "HEAD" and (bucket, bool(key.partition("?")[0])) == ("cutouts", True):
             return Answer(404)
         body = picture if request.method in {"GET", "HEAD"} else b""
@@ -53,6 +55,7 @@ def services(picture: bytes) -> Iterator[dict[str, str]]:
             "AWS_ENDPOINT_URL_S3": objects.url,
             "AWS_ENDPOINT_URL_LAMBDA": api.url,
             "OUTPUT_BUCKET": "cutouts",
+            "RESULT_BUCKET": "large",
             "WARMUP_HOLD_MS": "0",
         }
 

@@ -14,10 +14,11 @@ from typing import Any
 import handler.errors
 from handler import telemetry
 from handler.errors import CutoutError, MalformedEvent, Redelivery, Unforeseen
-from handler.web.parameters.table import TABLE, rows
+from handler.web.parameters.table import IMPROVEMENT, TABLE, rows
 
-# Every name that a request may give a parameter by.
+# Every name that a request for a cut-out may give a parameter by, and that any request may.
 NAMES = frozenset(row.name for row in rows(TABLE))
+EVERY_NAME = NAMES | {row.name for row in rows(IMPROVEMENT)}
 UNFORESEEN_CODE = Unforeseen("any").code
 
 # Every code there is. A caller's text among them would be a name that nobody's client can know.
@@ -25,7 +26,7 @@ CODES = {
     error.code
     for _, error in inspect.getmembers(handler.errors, inspect.isclass)
     if issubclass(error, CutoutError) and error not in {CutoutError, Unforeseen}
-} | {f"invalid_{name}" for name in NAMES}
+} | {f"invalid_{name}" for name in EVERY_NAME}
 
 
 RAISED = (Redelivery, MalformedEvent)

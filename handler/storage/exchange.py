@@ -25,6 +25,9 @@ SETTING = "RESULT_BUCKET"
 RESULTS, UPLOADS, IMPROVE = "results/", "uploads/", "improve/"
 TOKEN_BYTES = 32  # 43 characters; `parameters.kinds` knows them by that
 
+# An HTTP caller waits, for half a minute at most.
+READ_TIMEOUT_S, ATTEMPTS = 8, 3
+
 # In every sentence a place goes by these words: whoever reads a token in a log could use it.
 A_RESULT, AN_UPLOAD, A_PICTURE = "the result in RESULT_BUCKET", "the uploaded picture", "the picture in RESULT_BUCKET"
 
@@ -144,7 +147,7 @@ class Exchange:
 
     def _s3(self) -> S3Client:
         if self._client is None:
-            self._client = make_client()
+            self._client = make_client(read_timeout_s=READ_TIMEOUT_S, attempts=ATTEMPTS)
         return self._client
 
 

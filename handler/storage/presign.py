@@ -36,6 +36,8 @@ def form_for(client: S3Client, bucket: str, key: str, max_bytes: int, seconds: i
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
     """
+    # It finds a lack of credentials, for which the next has no error of its own.
+    readable_url(client, bucket, key, seconds)
     form = client.generate_presigned_post(
         bucket,
         key,

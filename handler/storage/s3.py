@@ -40,8 +40,8 @@ NEEDS: dict[Doing, str] = {
 READING = frozenset({"read", "read the tags of"})
 
 
-def make_client() -> S3Client:
-    """Make a client that gives up on an attempt after seconds, tries four times, and signs addresses that work.
+def make_client(*, read_timeout_s: float = 5, attempts: int = 4) -> S3Client:
+    """Make a client that gives up on an attempt after seconds, tries again, and signs addresses that work.
 
     A call that hangs ends before the shortest timeout that the function may have, pauses of up to 1, 2 and 4 s between
     attempts included: a timeout would end the environment, and hand back more than the one upload.
@@ -57,8 +57,8 @@ def make_client() -> S3Client:
         "s3",
         config=Config(
             connect_timeout=3,
-            read_timeout=5,
-            retries={"mode": "standard", "total_max_attempts": 4},
+            read_timeout=read_timeout_s,
+            retries={"mode": "standard", "total_max_attempts": attempts},
             signature_version="s3v4",
             s3={"us_east_1_regional_endpoint": "regional", "addressing_style": "virtual"},
         ),
@@ -69,7 +69,8 @@ def make_client() -> S3Client:
 def errors_of(place: str, doing: Doing = "read", setting: str | None = None) -> Iterator[None]:
     """Turn what botocore raises about `place` into errors of our tree.
 
-    `setting` is the variable that names the bucket, where one does and the object may be somebody else's affair.
+    `setting` is the variable that names the bucket, where that is neither an event nor OUTPUT_BUCKET; no sentence then
+    quotes a URL, since the keys in that bucket are secrets.
     """
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError  # noqa: PLC0415 - costs as much as boto3
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - botocore has it by now
@@ -83,7 +84,8 @@ def errors_of(place: str, doing: Doing = "read", setting: str | None = None) -> 
         raise kind(f"{place} is no place in S3: {' '.join(str(error).split())}") from error
     # The latter comes from a body that breaks off in a way that botocore does not wrap.
     except (BotoCoreError, HTTPError) as error:
-        raise DependencyError(f"{place} could not be reached: {type(error).__name__}: {error}") from error
+        detail = f": {error}" if setting is None else ""
+        raise DependencyError(f"{place} could not be reached: {type(error).__name__}{detail}") from error
 
 
 def no_such_bucket(place: str, setting: str | None = None) -> ConfigurationError:

@@ -91,7 +91,7 @@ crop, scale and position, size, shadow, background, format. A key, where one is 
 <code>{{"data": {{"result_b64", "foreground_top", "foreground_left", "foreground_width", "foreground_height"}}}}</code>.
 A picture that is too large for the answer has a <code>result_url</code> in place of <code>result_b64</code>, good for
 an hour or as long as this service says. Bytes are answered with 303 where <code>redirect=true</code> asks for it, else
-refused with a sentence that says which formats and sizes would fit. All are, where the service has no bucket for it.
+refused with a sentence that says which formats and sizes would fit. A service without a bucket for them refuses all.
 Beside it:</p>
 {_table("", ("header", "meaning"), ((name, escape(words)) for name, words in HEADER_MEANINGS.items()))}
 <h3>Errors</h3>

@@ -49,6 +49,7 @@ SETS = {
             "AllowedOrigins": "https://example.com",
             "ThrottleRate": "13",
             "ThrottleBurst": "17",
+            "LargeFiles": "on",
             "UploadConcurrency": "6",
             "InputKmsKeyArn": KEY.format("input"),
             "OutputKmsKeyArn": KEY.format("output"),

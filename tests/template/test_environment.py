@@ -35,6 +35,7 @@ LEFT_OUT = {
     "MIN_INSTANCES": "Lambda itself says what an environment is started for",
     "API_KEYS": "whoever may see the function's configuration would see them; API_KEYS_SECRET_ARN instead",
     "ALLOWED_ORIGINS": "the HTTP API and the Function URL answer for CORS",
+    "RESULT_URL_SECONDS": "the credentials that sign an address end within hours, whatever it says",
     "URL_FETCH_ALLOW": "it opens what the judgement of addresses closes: for laptops and tests",
     "MAX_INPUT_SIDE_PX": "what a picture may cost beside its area: measured, and right for every memory size",
     "MAX_INPUT_SCANS": "likewise",
@@ -77,10 +78,11 @@ def variables(**given: str) -> dict[str, object]:
 
 
 def test_each_variable_has_the_value_of_its_own_parameter() -> None:
-    given = variables(**{parameter: value for parameter, value, _, _ in GIVEN})
+    given = variables(LargeFiles="on", **{parameter: value for parameter, value, _, _ in GIVEN})
     assert given == {
         **{variable: value for _, _, variable, value in GIVEN},
         "OUTPUT_BUCKET": {"Ref": "OutputBucket"},
+        "RESULT_BUCKET": {"Ref": "ResultBucket"},
         "OUTPUT_BUCKET_OWNER": PSEUDO["AWS::AccountId"],
     }
     assert set(given) == set_by_the_stack()

@@ -220,7 +220,7 @@ def test_all_resources_are_for_actions_that_know_no_other(role: str) -> None:
 @pytest.mark.parametrize("action", ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"])
 def test_pictures_are_out_of_their_reach(action: str) -> None:
     reach = [right.resource for right in rights("StackRole") + rights("DeployRole") if matches(action, [right.action])]
-    for bucket in stack().of_type("S3::Bucket").values():
+    for bucket in stack(LargeFiles="on").of_type("S3::Bucket").values():
         assert not matches(f"arn:aws:s3:::{bucket['BucketName']}/photo.jpg", reach), reach
 
 
@@ -271,7 +271,8 @@ def test_the_boundary_leaves_the_stacks_roles_what_they_are_given(buckets: dict[
         for action in _list(statement["Action"])
         for resource in _list(statement["Resource"])
     ]
-    deployed = stack(WarmStrategy="schedule", WarmEnvironments="2", HttpApi="key", ApiKeysSecretArn=SECRET, **buckets)
+    more = {"HttpApi": "key", "ApiKeysSecretArn": SECRET, "LargeFiles": "on", **buckets}
+    deployed = stack(WarmStrategy="schedule", WarmEnvironments="2", **more)
     documents = [
         policy["PolicyDocument"]
         for role in deployed.of_type("IAM::Role").values()
@@ -302,7 +303,9 @@ def arn_of(resource: Any) -> str:
         case {"Fn::GetAtt": ["FunctionLogs", "Arn"]}:
             return logs
         case {"Fn::Sub": str(text)}:
-            return re.sub(r"\$\{(In|Out)putBucket\}", f"{STACK}-bucket", text.replace("${FunctionLogs.Arn}", logs))
+            return re.sub(
+                r"\$\{(Input|Output|Result)Bucket\}", f"{STACK}-bucket", text.replace("${FunctionLogs.Arn}", logs)
+            )
         case {"Ref": str(name)} if "Alias" in name:
             return f"arn:aws:lambda:{ACCOUNT}:function:{STACK}:live"
         case _:

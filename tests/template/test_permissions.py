@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from handler.storage.exchange import IMPROVE, RESULTS, UPLOADS
 from tests.template.stack import SECRET, Stack, stack
 
 INPUT_KEY, OUTPUT_KEY, SECRET_KEY, QUEUE_KEY = (
@@ -84,8 +85,44 @@ def test_tags_may_be_read_where_uploads_may_ask_in_them() -> None:
         assert "s3:GetObjectTagging" not in allowed(stack(OutputsFrom=other))["FunctionRole"]
 
 
+def test_large_files_add_exactly_these() -> None:
+    before, after = (allowed(stack(LargeFiles=large, Uploads="off")) for large in ("off", "on"))
+    assert {
+        action: places for action, places in after["FunctionRole"].items() if action not in before["FunctionRole"]
+    } == {
+        "s3:GetObject": ["arn:aws:s3:::${ResultBucket}/results/*", "arn:aws:s3:::${ResultBucket}/uploads/*"],
+        "s3:PutObject": [f"arn:aws:s3:::${{ResultBucket}}/{folder}/*" for folder in ("results", "uploads", "improve")],
+        "s3:DeleteObject": ["arn:aws:s3:::${ResultBucket}/uploads/*"],
+        "s3:ListBucket": ["arn:aws:s3:::${ResultBucket}"],
+    }
+    assert set(before["FunctionRole"]) <= set(after["FunctionRole"])
+
+
+def test_the_folders_of_large_files_are_those_that_the_function_uses() -> None:
+    bucket = stack(LargeFiles="on").of_type("S3::Bucket")["ResultBucket"]
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    assert days == {RESULTS: 1, UPLOADS: 1, IMPROVE: 365}
+    assert [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule]
+    granted = json.dumps([statement["Resource"] for _, statement in statements(stack(LargeFiles="on", Uploads="off"))])
+    for folder in (RESULTS, UPLOADS, IMPROVE):
+        assert f"${{ResultBucket}}/{folder}*" in granted
+
+
+def test_large_files_are_private_encrypted_and_gone_when_they_are_deleted() -> None:
+    deployed = stack(LargeFiles="on")
+    bucket = deployed.of_type("S3::Bucket")["ResultBucket"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert "VersioningConfiguration" not in bucket
+    assert deployed.resources["ResultBucket"]["DeletionPolicy"] == "Retain"
+    (rule,) = bucket["CorsConfiguration"]["CorsRules"]
+    assert set(rule["AllowedMethods"]) == {"GET", "HEAD", "POST"}  # a page signs nothing else
+
+
 def test_a_bucket_under_its_stacks_name_that_another_account_has_taken_is_out_of_reach() -> None:
-    for _, statement in statements(stack()):
+    for _, statement in statements(stack(LargeFiles="on")):
         if "s3:" in json.dumps(statement["Action"]):
             assert statement["Condition"] == {"StringEquals": {"aws:ResourceAccount": "123456789012"}}
 
@@ -202,9 +239,9 @@ def tls_only(action: str, resources: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["InputBucket", "OutputBucket"])
+@pytest.mark.parametrize("name", ["InputBucket", "OutputBucket", "ResultBucket"])
 def test_a_bucket_and_its_objects_are_refused_without_tls(name: str) -> None:
-    policy = stack().of_type("S3::BucketPolicy")[f"{name}Policy"]
+    policy = stack(LargeFiles="on").of_type("S3::BucketPolicy")[f"{name}Policy"]
     assert policy["Bucket"] == {"Ref": name}
     objects = {"Fn::Sub": f"${{{name}.Arn}}/*"}
     assert policy["PolicyDocument"]["Statement"] == [tls_only("s3:*", [{"Fn::GetAtt": [name, "Arn"]}, objects])]

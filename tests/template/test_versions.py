@@ -41,6 +41,7 @@ CHANGES: tuple[dict[str, str], ...] = (
     {"AllowedOrigins": "https://example.com"},
     {"ThrottleRate": "3"},
     {"ThrottleBurst": "4"},
+    {"LargeFiles": "on"},
     {"Uploads": "off"},
     {"Uploads": "direct"},
     {"UploadConcurrency": "6"},

@@ -8,16 +8,20 @@ import html.parser
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
+from PIL import Image
 
 from handler.web.parameters.table import TABLE, rows
 from handler.web.removebg import EXPOSED_HEADERS
 from tests.clients import REMOVEBG
+from tests.pictures import save
 
 if TYPE_CHECKING:
     from tests.clients import Function
+    from tests.web.conftest import Roomy
 
 ROWS = {row.name: row for row in rows(TABLE)}
 
@@ -88,6 +92,40 @@ def test_an_error_looks_as_the_document_says(function: Function, document: Any, 
         answer = function.ask("POST", path, b"no picture")
         assert answer.status == 400
         OAS31Validator(schema).validate(answer.json)
+
+
+def schema_of(document: Any, path: str, code: str) -> Any:
+    return document["paths"][path]["post"]["responses"][code]["content"]["application/json"]["schema"]
+
+
+def test_answers_about_large_files_look_as_the_document_says(document: Any, roomy: Roomy, picture: bytes) -> None:
+    answers = {
+        ("/v1.0/uploads", "201"): roomy.function.ask("POST", "/v1.0/uploads"),
+        ("/v1.0/improve", "200"): roomy.function.ask("POST", "/v1.0/improve", picture),
+    }
+    for (path, code), answer in answers.items():
+        assert str(answer.status) == code
+        validator = OAS31Validator(schema_of(document, path, code))
+        validator.validate(answer.json)
+        assert not validator.is_valid({})
+
+
+def test_an_answer_as_json_has_the_picture_or_its_url_and_never_both(document: Any, roomy: Roomy) -> None:
+    validator = OAS31Validator(schema_of(document, REMOVEBG, "200"))
+    large = save(Image.fromarray(np.random.default_rng(7).integers(0, 255, (520, 520, 3), np.uint8)))
+    small = roomy.function.cut_out(large, accept="application/json", format="webp", sender="alb").json
+    by_url = roomy.function.cut_out(large, accept="application/json", format="png", sender="alb").json
+    for answer in (small, by_url):
+        validator.validate(answer)
+    assert not validator.is_valid({"data": {**small["data"], **by_url["data"]}})
+    assert not validator.is_valid({"data": {name: 0 for name in small["data"] if name != "result_b64"}})
+
+
+def test_a_redirect_has_the_headers_that_are_described(document: Any, roomy: Roomy) -> None:
+    large = save(Image.fromarray(np.random.default_rng(7).integers(0, 255, (520, 520, 3), np.uint8)))
+    asked = roomy.function.cut_out(large, format="png", redirect="true", sender="alb")
+    described = document["paths"][REMOVEBG]["post"]["responses"][str(asked.status)]["headers"]
+    assert {name.lower() for name in described} == set(asked.headers) - {"content-length"}
 
 
 class Reader(html.parser.HTMLParser):
