@@ -1,4 +1,4 @@
-"""Counts, prices and makes a job: `python -m deploy.batch ENVIRONMENT [--bucket B] [--prefix P] [--options "…"] [--create]`.
+"""Counts, prices and makes a job: `python -m deploy.batch ENVIRONMENT [--prefix P] [--options "…"] [--create]`.
 
 Enters: the stack, and its input bucket's listing. Leaves: the price, a manifest in the output bucket, and the request
 that makes the job, in JSON; with `--create` the job itself. The same work is not made twice: a second job over the same

@@ -111,15 +111,14 @@ def described(cost: Estimate, seconds: Seconds, stack: Stack) -> str:
         least, most = (form.format(value) for value in values)
         return least if least == most else f"{least} to {most}"
 
-    return "\n".join(
-        [
-            f"pictures     {cost.pictures:,}",
-            f"seconds      {span((seconds.picture_s, seconds.large_picture_s), '{:.2f}')} each, "
-            f"{span(cost.compute_s, '{:,.0f}')} in all, at {stack.memory_mb:,} MB ({stack.architecture})",
-            f"dollars      {span(cost.dollars, '{:,.2f}')}: Lambda, S3's requests, and S3 Batch Operations "
-            f"({PER_JOB} per job, {PER_OBJECT * 1e6:.2f} per million objects)",
-            f"hours        {span(cost.hours, '{:,.1f}')} with {stack.concurrency} environments at once",
-            f"Measured on: {seconds.measured_on}. The lower figures are for pictures of 512×512 px, the upper for 12 "
-            "megapixels. Prices of us-east-1.",
-        ]
+    each_s = span((seconds.picture_s, seconds.large_picture_s), "{:.2f}")
+    return (
+        f"pictures     {cost.pictures:,}\n"
+        f"seconds      {each_s} each, {span(cost.compute_s, '{:,.0f}')} in all, at {stack.memory_mb:,} MB "
+        f"({stack.architecture})\n"
+        f"dollars      {span(cost.dollars, '{:,.2f}')}: Lambda, S3's requests, and S3 Batch Operations "
+        f"({PER_JOB} per job, {PER_OBJECT * 1e6:.2f} per million objects)\n"
+        f"hours        {span(cost.hours, '{:,.1f}')} with {stack.concurrency} environments at once\n"
+        f"Measured on: {seconds.measured_on}. The lower figures are for pictures of 512×512 px, the upper for 12 "
+        "megapixels. Prices of us-east-1."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import json
 import re
@@ -9,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from botocore.loaders import Loader
 from botocore.validate import ParamValidator
 
 from tests.deploy.desk import ALIAS, STAGING
@@ -20,22 +23,36 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 ANSWERED = 200
+MODELS = Loader()  # reading them takes longer than most tests
 
 
-def make_stack(session: boto3.Session, outputs: dict[str, Any], parameters: dict[str, str], **resources: Any) -> None:
-    """Let moto make the stack that samconfig.toml calls staging."""
-    template = {
-        "Parameters": {name: {"Type": "String", "Default": value} for name, value in parameters.items()},
-        "Resources": {"DeadLetters": {"Type": "AWS::SQS::Queue"}, **resources},
-        "Outputs": {
-            "DeadLettersUrl": {"Value": {"Ref": "DeadLetters"}},
-            "AliasArn": {"Value": ALIAS},
-            **{name: {"Value": value} for name, value in outputs.items()},
-        },
+def fresh_session() -> boto3.Session:
+    """Give a session whose answers can be changed without changing another test's."""
+    own = botocore.session.Session()
+    own.register_component("data_loader", MODELS)
+    return boto3.Session(botocore_session=own)
+
+
+def make_stack(session: boto3.Session, outputs: dict[str, str], parameters: dict[str, str]) -> None:
+    """Say that the stack stands which samconfig.toml calls staging, with its dead letters.
+
+    moto's CloudFormation would do, too, and imports every other service for it.
+    """
+    given = {"DeadLettersUrl": make_queue(session, "DeadLetters"), "AliasArn": ALIAS, **outputs}
+    stack = {
+        "StackName": STAGING,
+        "CreationTime": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        "StackStatus": "UPDATE_COMPLETE",
+        "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in given.items()],
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
     }
-    session.client("cloudformation", region_name=REGION).create_stack(
-        StackName=STAGING, TemplateBody=json.dumps(template)
-    )
+    answer(session, "cloudformation.DescribeStacks", lambda _: {"Stacks": [stack]})
+
+
+def make_queue(session: boto3.Session, name: str) -> str:
+    """Make a queue named as CloudFormation does it, and give its URL."""
+    sqs = session.client("sqs", region_name=REGION)
+    return sqs.create_queue(QueueName=f"{STAGING}-{name}-1A2B3C4D5E6F")["QueueUrl"]
 
 
 def answer(session: boto3.Session, operation: str, answers: Callable[[dict[str, Any]], Any]) -> None:
@@ -57,6 +74,16 @@ def answer(session: boto3.Session, operation: str, answers: Callable[[dict[str, 
 
     session.events.register(f"provide-client-params.{service}.{name}", before_parameters)
     session.events.register(f"before-call.{service}.{name}", before_call)
+
+
+def refusing(code: str, operation: str) -> Callable[[dict[str, Any]], Any]:
+    """Refuse an operation, as AWS would."""
+
+    def refuse(_: dict[str, Any]) -> Any:
+        refusal = {"Error": {"Code": code, "Message": "as it is"}}
+        raise ClientError(refusal, operation)  # type: ignore[arg-type]  # what the service's answer would become
+
+    return refuse
 
 
 def faults(value: Any, shape: Any, path: str = "") -> Iterator[str]:
@@ -154,8 +181,7 @@ class Invocations:
 
     def _invoke(self, given: dict[str, Any]) -> dict[str, Any]:
         if next(self._numbers) == self.refuses:
-            refusal = {"Error": {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."}}
-            raise ClientError(refusal, "Invoke")  # type: ignore[arg-type]  # what the service's answer would become
+            refusing("TooManyRequestsException", "Invoke")(given)
         assert (given["FunctionName"], given["InvocationType"]) == (ALIAS, "Event")
         self.events.append(json.loads(given["Payload"]))
         return {"StatusCode": 202}
