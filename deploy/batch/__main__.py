@@ -142,9 +142,10 @@ def _with_manifest(s3: S3Client, job: request.Job, path: Path) -> dict[str, Any]
     S3 Batch Operations reads no manifest under a customer's KMS key, so it is encrypted with S3's own, whatever the
     bucket's default: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html#specify-batchjob-manifest
     """
-    place = {"Bucket": job.output_bucket, "Key": request.manifest_key(job)}
-    s3.upload_file(str(path), **place, ExtraArgs={"ServerSideEncryption": "AES256", "ContentType": "text/csv"})
-    found = s3.head_object(**place)
+    key = request.manifest_key(job)
+    more = {"ServerSideEncryption": "AES256", "ContentType": "text/csv"}
+    s3.upload_file(str(path), job.output_bucket, key, ExtraArgs=more)
+    found = s3.head_object(Bucket=job.output_bucket, Key=key)
     return request.create_job(job, found["ETag"].strip('"'), found.get("VersionId"))
 
 

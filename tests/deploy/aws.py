@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.validate import ParamValidator
@@ -70,10 +70,10 @@ def answer(session: boto3.Session, operation: str, answers: Callable[[dict[str, 
         answered = answers(context["given"])
         report = ParamValidator().validate(answered, model.output_shape)
         assert not report.has_errors(), report.generate_report()
-        return AWSResponse("", ANSWERED, {}, None), answered
+        return AWSResponse("", ANSWERED, HeadersDict(), None), answered
 
     session.events.register(f"provide-client-params.{service}.{name}", before_parameters)
-    session.events.register(f"before-call.{service}.{name}", before_call)
+    session.events.register(f"before-call.{service}.{name}", before_call)  # type: ignore[arg-type]  # whose answer counts
 
 
 def refusing(code: str, operation: str) -> Callable[[dict[str, Any]], Any]:
@@ -122,7 +122,6 @@ class MoveTasks:
 
     def _start(self, given: dict[str, Any]) -> dict[str, Any]:
         assert not self.listed or self.listed[0]["Status"] != "RUNNING"  # one at a time
-        waiting = int(self._attributes(given["SourceArn"])["ApproximateNumberOfMessages"])
         self.listed.insert(
             0,
             {
@@ -130,7 +129,7 @@ class MoveTasks:
                 "Status": "RUNNING",
                 **given,
                 "ApproximateNumberOfMessagesMoved": 0,
-                "ApproximateNumberOfMessagesToMove": waiting,
+                "ApproximateNumberOfMessagesToMove": self._waiting(given["SourceArn"]),
             },
         )
         return {"TaskHandle": "handle"}
@@ -156,10 +155,10 @@ class MoveTasks:
         if not messages:
             task["Status"] = "COMPLETED"
 
-    def _attributes(self, arn: str) -> dict[str, str]:
+    def _waiting(self, arn: str) -> int:
         sqs = self.session.client("sqs", region_name=REGION)
-        found: dict[str, str] = sqs.get_queue_attributes(QueueUrl=_url(arn), AttributeNames=["All"])["Attributes"]
-        return found
+        answered = sqs.get_queue_attributes(QueueUrl=_url(arn), AttributeNames=["ApproximateNumberOfMessages"])
+        return int(answered["Attributes"]["ApproximateNumberOfMessages"])
 
 
 def _url(arn: str) -> str:
