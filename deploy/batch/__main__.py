@@ -121,7 +121,7 @@ def _price(function: LambdaClient, stack: Standing, tally: Tally, seconds: float
     if seconds is None:
         measured = estimate.seconds_of(about["Model"], about["Resize"], memory_mb, architecture)
     else:
-        measured = estimate.Seconds(seconds, seconds, 0.0, "your own stack, by SECONDS")
+        measured = estimate.Seconds(seconds, seconds, 0.0, "your own stack, by SECONDS", "your own size")
     reserved = function.get_function_concurrency(FunctionName=stack.name).get("ReservedConcurrentExecutions")
     if reserved is None:
         reserved = function.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
