@@ -104,8 +104,8 @@ def faults(value: Any, shape: Any, path: str = "") -> Iterator[str]:
     if "enum" in about and value not in about["enum"]:
         yield f"{path}={value!r} is none of {about['enum']}"
     size = len(value) if hasattr(value, "__len__") else value
-    if "max" in about and size > about["max"]:
-        yield f"{path} is larger than {about['max']}"
+    if not about.get("min", size) <= size <= about.get("max", size):
+        yield f"{path} is not between {about.get('min')} and {about.get('max')}"
 
 
 @dataclass
