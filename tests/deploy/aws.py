@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
-from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.validate import ParamValidator
@@ -70,7 +71,7 @@ def answer(session: boto3.Session, operation: str, answers: Callable[[dict[str, 
         answered = answers(context["given"])
         report = ParamValidator().validate(answered, model.output_shape)
         assert not report.has_errors(), report.generate_report()
-        return AWSResponse("", ANSWERED, HeadersDict(), None), answered
+        return AWSResponse("", ANSWERED, HTTPHeaders(), None), answered
 
     session.events.register(f"provide-client-params.{service}.{name}", before_parameters)
     session.events.register(f"before-call.{service}.{name}", before_call)  # type: ignore[arg-type]  # whose answer counts

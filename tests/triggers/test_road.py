@@ -79,11 +79,13 @@ def road(buckets: Buckets, timeout: str = "900") -> Road:
     sqs: SQSClient = boto3.client("sqs", endpoint_url=buckets.server.url, region_name="us-east-1")
     urls = [sqs.create_queue(QueueName=f"{name}-{buckets.uploads}")["QueueUrl"] for name in ("uploads", "dead")]
     arns = [sqs.get_queue_attributes(QueueUrl=it, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"] for it in urls]
-    attributes = {
-        "VisibilityTimeout": str(queue["VisibilityTimeout"]),
-        "RedrivePolicy": json.dumps({**queue["RedrivePolicy"], "deadLetterTargetArn": arns[1]}),
-    }
-    sqs.set_queue_attributes(QueueUrl=urls[0], Attributes=attributes)
+    sqs.set_queue_attributes(
+        QueueUrl=urls[0],
+        Attributes={
+            "VisibilityTimeout": str(queue["VisibilityTimeout"]),
+            "RedrivePolicy": json.dumps({**queue["RedrivePolicy"], "deadLetterTargetArn": arns[1]}),
+        },
+    )
     (notification,) = deployed.of_type("S3::Bucket")["InputBucket"]["NotificationConfiguration"]["QueueConfigurations"]
     buckets.server.client.put_bucket_notification_configuration(
         Bucket=buckets.uploads,
