@@ -127,7 +127,7 @@ def thousand(runs: Sequence[Run]) -> str:
         prices[table] = span([price for price in dollars if math.isfinite(price)], "${:.2f}")
     return (
         f"A thousand warm pictures of InSPyReNet base cost {prices[UPSTREAM]}, of the embedded model {prices[REMBG]}, "
-        "by these seconds and AWS's prices; idle costs nothing."
+        "by these seconds and AWS's prices; an idle function costs nothing."
     )
 
 

@@ -53,19 +53,8 @@ def main(arguments: Sequence[str] | None = None, session: boto3.Session | None =
     parser.add_argument("--by-invoking", action="store_true", help="hands each message to the alias, past the queue")
     parser.add_argument("--queue", help="the URL of another queue than the stack's dead letters; implies --by-invoking")
     options = parser.parse_args(arguments)
-    session = session or boto3.Session()
     try:
-        stack = standing(options.environment, session)
-        sqs = session.client("sqs", region_name=stack.region)
-        way = stack.parameters.get("Uploads")
-        if way == "off":
-            raise RefusedError(f"The stack {stack.name} has Uploads=off: nothing would take the messages.")
-        if way == "queue" and not options.by_invoking and not options.queue:
-            return _by_moving(sqs, stack, yes=options.yes)
-        url = options.queue or stack.output("DeadLettersUrl")
-        alias = stack.output("AliasArn")
-        _confirm(_waiting(sqs, url), alias, yes=options.yes)
-        _by_invoking(sqs, session.client("lambda", region_name=stack.region), url, alias)
+        return _run(options, session or boto3.Session())
     except RefusedError as refused:
         sys.stderr.write(f"Nothing was sent: {refused}\n")
         return 1
@@ -75,6 +64,19 @@ def main(arguments: Sequence[str] | None = None, session: boto3.Session | None =
     except (ClientError, BotoCoreError) as error:
         sys.stderr.write(f"AWS refused or was not reached; what was not sent is where it was: {error}\n")
         return 1
+
+
+def _run(options: argparse.Namespace, session: boto3.Session) -> int:
+    stack = standing(options.environment, session)
+    sqs = session.client("sqs", region_name=stack.region)
+    way = stack.parameters.get("Uploads")
+    if way == "off":
+        raise RefusedError(f"The stack {stack.name} has Uploads=off: nothing would take the messages.")
+    if way == "queue" and not options.by_invoking and not options.queue:
+        return _by_moving(sqs, stack, yes=options.yes)
+    url, alias = options.queue or stack.output("DeadLettersUrl"), stack.output("AliasArn")
+    _confirm(_waiting(sqs, url), alias, yes=options.yes)
+    _by_invoking(sqs, session.client("lambda", region_name=stack.region), url, alias)
     return 0
 
 
@@ -84,7 +86,7 @@ def _by_moving(sqs: SQSClient, stack: Standing, *, yes: bool) -> int:
     source, queue = _arn(sqs, source_url), _arn(sqs, queue_url)
     running = _latest_task(sqs, source)
     if running is not None and running["Status"] in RUNNING:
-        sys.stderr.write(f"Nothing was started: a task runs already, {_progress(running)}. Try again when it is done.\n")
+        sys.stderr.write(f"Nothing was started: a task runs already, {_progress(running)}. Wait until it is done.\n")
         return 75
     _confirm(_waiting(sqs, source_url), queue, yes=yes)
     # The destination is named, since Lambda's records among the messages, of a time with Uploads=direct, came from no

@@ -1,4 +1,4 @@
-"""Counts, prices and makes a job: `python -m deploy.batch ENVIRONMENT [--bucket B] [--prefix P] [--options "…"] [--create]`.
+"""Counts, prices and makes a job: `python -m deploy.batch ENVIRONMENT [--prefix P] [--options "…"] [--create]`.
 
 Enters: the stack, and its input bucket's listing. Leaves: the price, a manifest in the output bucket, and the request
 that makes the job, in JSON; with `--create` the job itself. The same work is not made twice: a second job over the same
@@ -121,7 +121,7 @@ def _price(function: LambdaClient, stack: Standing, tally: Tally, seconds: float
     if seconds is None:
         measured = estimate.seconds_of(about["Model"], about["Resize"], memory_mb, architecture)
     else:
-        measured = estimate.Seconds(seconds, seconds, 0.0, "your own stack, by SECONDS")
+        measured = estimate.Seconds(seconds, seconds, 0.0, "your own stack, by SECONDS", "your own size")
     reserved = function.get_function_concurrency(FunctionName=stack.name).get("ReservedConcurrentExecutions")
     if reserved is None:
         reserved = function.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
@@ -142,9 +142,10 @@ def _with_manifest(s3: S3Client, job: request.Job, path: Path) -> dict[str, Any]
     S3 Batch Operations reads no manifest under a customer's KMS key, so it is encrypted with S3's own, whatever the
     bucket's default: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html#specify-batchjob-manifest
     """
-    place = {"Bucket": job.output_bucket, "Key": request.manifest_key(job)}
-    s3.upload_file(str(path), **place, ExtraArgs={"ServerSideEncryption": "AES256", "ContentType": "text/csv"})
-    found = s3.head_object(**place)
+    key = request.manifest_key(job)
+    more = {"ServerSideEncryption": "AES256", "ContentType": "text/csv"}
+    s3.upload_file(str(path), job.output_bucket, key, ExtraArgs=more)
+    found = s3.head_object(Bucket=job.output_bucket, Key=key)
     return request.create_job(job, found["ETag"].strip('"'), found.get("VersionId"))
 
 

@@ -1,8 +1,8 @@
 """What a job will take: pictures → seconds, dollars and hours. Pure, but for the files of bench/figures.
 
 The seconds are those that bench/ measured of the same model, on the slowest machine, stretched to the share of
-processors that the function's memory brings (bench/costs.py says what that assumes). They were measured on photographs
-of 512×512 px; a larger one takes longer to decode, cut out and encode, so there is a second figure, for 12 megapixels.
+processors that the function's memory brings (bench/costs.py says what that assumes). Most were measured on small
+photographs; a larger one takes longer to decode, cut out and encode, so there is a second figure, for 12 megapixels.
 
 Prices are AWS's public ones of us-east-1, without the free tier: https://aws.amazon.com/s3/pricing/ and
 https://aws.amazon.com/lambda/pricing/.
@@ -21,15 +21,15 @@ PER_JOB, PER_OBJECT = 0.25, 1.00 / 1e6
 WRITE, READ = 0.005 / 1e3, 0.0004 / 1e3
 PER_UPLOAD = WRITE + 5 * READ
 
-# The table of bench/figures that has a model's seconds. The nightly's network is that of base.
+# The table of bench/figures that has a model's seconds; a table's name ends with the size of its pictures. The
+# nightly's network is that of base.
 STATIC, DYNAMIC = "upstream-base-static-512x512", "upstream-base-dynamic-1920x1080"
-FAST_LARGE = "upstream-fast-static-4000x3000"
 TABLES = {
     ("inspyrenet-base", "static"): STATIC,
     ("inspyrenet-base", "dynamic"): DYNAMIC,
     ("inspyrenet-base-nightly", "static"): STATIC,
     ("inspyrenet-base-nightly", "dynamic"): DYNAMIC,
-    ("inspyrenet-fast", "static"): FAST_LARGE,
+    ("inspyrenet-fast", "static"): "upstream-fast-static-4000x3000",
     ("u2netp", "static"): "rembg-512x512",
 }
 # The embedded model sees 320 px of either picture: the difference is what 12 megapixels take beside the network.
@@ -48,6 +48,7 @@ class Seconds:
     large_picture_s: float  # of 12 megapixels
     cold_s: float  # what a cold start adds, without AWS's own time to place the container
     measured_on: str
+    size: str  # of the pictures that picture_s was measured on
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,10 @@ def seconds_of(model: str, resize: str, memory_mb: int, architecture: str) -> Se
     small, large = (
         replace(slowest(runs, name)[0], memory_mb=memory_mb, architecture=architecture) for name in (SMALL, LARGE)
     )
-    more_s = 0.0 if table == FAST_LARGE else max(0.0, large.picture_s - small.picture_s)
-    return Seconds(here.picture_s, here.picture_s + more_s, here.cold_s, run.circumstances.machine.name)
+    size = table.rpartition("-")[2]
+    more_s = 0.0 if LARGE.endswith(size) else max(0.0, large.picture_s - small.picture_s)
+    machine = run.circumstances.machine.name
+    return Seconds(here.picture_s, here.picture_s + more_s, here.cold_s, machine, f"{size.replace('x', '×')} px")
 
 
 def estimate(pictures: int, seconds: Seconds, stack: Stack) -> Estimate:
@@ -111,15 +114,16 @@ def described(cost: Estimate, seconds: Seconds, stack: Stack) -> str:
         least, most = (form.format(value) for value in values)
         return least if least == most else f"{least} to {most}"
 
-    return "\n".join(
-        [
-            f"pictures     {cost.pictures:,}",
-            f"seconds      {span((seconds.picture_s, seconds.large_picture_s), '{:.2f}')} each, "
-            f"{span(cost.compute_s, '{:,.0f}')} in all, at {stack.memory_mb:,} MB ({stack.architecture})",
-            f"dollars      {span(cost.dollars, '{:,.2f}')}: Lambda, S3's requests, and S3 Batch Operations "
-            f"({PER_JOB} per job, {PER_OBJECT * 1e6:.2f} per million objects)",
-            f"hours        {span(cost.hours, '{:,.1f}')} with {stack.concurrency} environments at once",
-            f"Measured on: {seconds.measured_on}. The lower figures are for pictures of 512×512 px, the upper for 12 "
-            "megapixels. Prices of us-east-1.",
-        ]
+    sizes = f"The figures are for pictures of {seconds.size}"
+    if seconds.large_picture_s > seconds.picture_s:
+        sizes = f"The lower figures are for pictures of {seconds.size}, the upper for 12 megapixels"
+    each_s = span((seconds.picture_s, seconds.large_picture_s), "{:.2f}")
+    return (
+        f"pictures     {cost.pictures:,}\n"
+        f"seconds      {each_s} each, {span(cost.compute_s, '{:,.0f}')} in all, at {stack.memory_mb:,} MB "
+        f"({stack.architecture})\n"
+        f"dollars      {span(cost.dollars, '{:,.2f}')}: Lambda, S3's requests, and S3 Batch Operations "
+        f"({PER_JOB} per job, {PER_OBJECT * 1e6:.2f} per million objects)\n"
+        f"hours        {span(cost.hours, '{:,.1f}')} with {stack.concurrency} environments at once\n"
+        f"Measured on: {seconds.measured_on}. {sizes}. Prices of us-east-1."
     )

@@ -86,7 +86,10 @@ def write(
 
 
 def encoded(key: str) -> str:
-    """Encode a key as a manifest has it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html#create-manifest-file"""
+    """Encode a key as a manifest has it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html#create-manifest-file
+    """
     return quote(key, safe="/")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import json
 import re
@@ -9,8 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
+from botocore.loaders import Loader
 from botocore.validate import ParamValidator
 
 from tests.deploy.desk import ALIAS, STAGING
@@ -20,22 +24,36 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 ANSWERED = 200
+MODELS = Loader()  # reading them takes longer than most tests
 
 
-def make_stack(session: boto3.Session, outputs: dict[str, Any], parameters: dict[str, str], **resources: Any) -> None:
-    """Let moto make the stack that samconfig.toml calls staging."""
-    template = {
-        "Parameters": {name: {"Type": "String", "Default": value} for name, value in parameters.items()},
-        "Resources": {"DeadLetters": {"Type": "AWS::SQS::Queue"}, **resources},
-        "Outputs": {
-            "DeadLettersUrl": {"Value": {"Ref": "DeadLetters"}},
-            "AliasArn": {"Value": ALIAS},
-            **{name: {"Value": value} for name, value in outputs.items()},
-        },
+def fresh_session() -> boto3.Session:
+    """Give a session whose answers can be changed without changing another test's."""
+    own = botocore.session.Session()
+    own.register_component("data_loader", MODELS)
+    return boto3.Session(botocore_session=own)
+
+
+def make_stack(session: boto3.Session, outputs: dict[str, str], parameters: dict[str, str]) -> None:
+    """Say that the stack stands which samconfig.toml calls staging, with its dead letters.
+
+    moto's CloudFormation would do, too, and imports every other service for it.
+    """
+    given = {"DeadLettersUrl": make_queue(session, "DeadLetters"), "AliasArn": ALIAS, **outputs}
+    stack = {
+        "StackName": STAGING,
+        "CreationTime": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        "StackStatus": "UPDATE_COMPLETE",
+        "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in given.items()],
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
     }
-    session.client("cloudformation", region_name=REGION).create_stack(
-        StackName=STAGING, TemplateBody=json.dumps(template)
-    )
+    answer(session, "cloudformation.DescribeStacks", lambda _: {"Stacks": [stack]})
+
+
+def make_queue(session: boto3.Session, name: str) -> str:
+    """Make a queue named as CloudFormation does it, and give its URL."""
+    sqs = session.client("sqs", region_name=REGION)
+    return sqs.create_queue(QueueName=f"{STAGING}-{name}-1A2B3C4D5E6F")["QueueUrl"]
 
 
 def answer(session: boto3.Session, operation: str, answers: Callable[[dict[str, Any]], Any]) -> None:
@@ -53,10 +71,20 @@ def answer(session: boto3.Session, operation: str, answers: Callable[[dict[str, 
         answered = answers(context["given"])
         report = ParamValidator().validate(answered, model.output_shape)
         assert not report.has_errors(), report.generate_report()
-        return AWSResponse("", ANSWERED, {}, None), answered
+        return AWSResponse("", ANSWERED, HTTPHeaders(), None), answered
 
     session.events.register(f"provide-client-params.{service}.{name}", before_parameters)
-    session.events.register(f"before-call.{service}.{name}", before_call)
+    session.events.register(f"before-call.{service}.{name}", before_call)  # type: ignore[arg-type]  # whose answer counts
+
+
+def refusing(code: str, operation: str) -> Callable[[dict[str, Any]], Any]:
+    """Refuse an operation, as AWS would."""
+
+    def refuse(_: dict[str, Any]) -> Any:
+        refusal = {"Error": {"Code": code, "Message": "as it is"}}
+        raise ClientError(refusal, operation)  # type: ignore[arg-type]  # what the service's answer would become
+
+    return refuse
 
 
 def faults(value: Any, shape: Any, path: str = "") -> Iterator[str]:
@@ -77,8 +105,8 @@ def faults(value: Any, shape: Any, path: str = "") -> Iterator[str]:
     if "enum" in about and value not in about["enum"]:
         yield f"{path}={value!r} is none of {about['enum']}"
     size = len(value) if hasattr(value, "__len__") else value
-    if "max" in about and size > about["max"]:
-        yield f"{path} is larger than {about['max']}"
+    if not about.get("min", size) <= size <= about.get("max", size):
+        yield f"{path} is not between {about.get('min')} and {about.get('max')}"
 
 
 @dataclass
@@ -95,7 +123,6 @@ class MoveTasks:
 
     def _start(self, given: dict[str, Any]) -> dict[str, Any]:
         assert not self.listed or self.listed[0]["Status"] != "RUNNING"  # one at a time
-        waiting = int(self._attributes(given["SourceArn"])["ApproximateNumberOfMessages"])
         self.listed.insert(
             0,
             {
@@ -103,7 +130,7 @@ class MoveTasks:
                 "Status": "RUNNING",
                 **given,
                 "ApproximateNumberOfMessagesMoved": 0,
-                "ApproximateNumberOfMessagesToMove": waiting,
+                "ApproximateNumberOfMessagesToMove": self._waiting(given["SourceArn"]),
             },
         )
         return {"TaskHandle": "handle"}
@@ -129,10 +156,10 @@ class MoveTasks:
         if not messages:
             task["Status"] = "COMPLETED"
 
-    def _attributes(self, arn: str) -> dict[str, str]:
+    def _waiting(self, arn: str) -> int:
         sqs = self.session.client("sqs", region_name=REGION)
-        found: dict[str, str] = sqs.get_queue_attributes(QueueUrl=_url(arn), AttributeNames=["All"])["Attributes"]
-        return found
+        answered = sqs.get_queue_attributes(QueueUrl=_url(arn), AttributeNames=["ApproximateNumberOfMessages"])
+        return int(answered["Attributes"]["ApproximateNumberOfMessages"])
 
 
 def _url(arn: str) -> str:
@@ -154,8 +181,7 @@ class Invocations:
 
     def _invoke(self, given: dict[str, Any]) -> dict[str, Any]:
         if next(self._numbers) == self.refuses:
-            refusal = {"Error": {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."}}
-            raise ClientError(refusal, "Invoke")  # type: ignore[arg-type]  # what the service's answer would become
+            refusing("TooManyRequestsException", "Invoke")(given)
         assert (given["FunctionName"], given["InvocationType"]) == (ALIAS, "Event")
         self.events.append(json.loads(given["Payload"]))
         return {"StatusCode": 202}

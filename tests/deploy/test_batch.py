@@ -8,20 +8,20 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from deploy.batch.__main__ import main
 from deploy.batch.request import MAX_ARGUMENTS, settings_of
 from handler.triggers.uploads.options import NAMES, rendering_of_arguments
-from tests.deploy.aws import REGION, answer, make_stack
+from tests.deploy.aws import REGION, answer, fresh_session, make_stack, refusing
 from tests.deploy.desk import ALIAS
 from tests.template.stack import stack, template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import boto3
 
 ROLE = "arn:aws:iam::123456789012:role/inspyrenet-lambda-staging-BatchRole-1A2B3C4D5E6F"
 KEYS = ("a.jpg", 'b, "c"\n.png', "notes.txt", "sub/画像 1.heic")
@@ -61,30 +61,47 @@ class Jobs:
         return {"Job": {"JobId": given["JobId"], "Status": "New", "CreationTime": self.when[token]}}
 
 
+@dataclass
+class Limits:
+    """What Lambda says of how many environments may run."""
+
+    session: boto3.Session
+    account: int = 10
+    reserved: int | None = None
+
+    def __post_init__(self) -> None:
+        answer(
+            self.session,
+            "lambda.GetAccountSettings",
+            lambda _: {"AccountLimit": {"UnreservedConcurrentExecutions": self.account}},
+        )
+        answer(
+            self.session,
+            "lambda.GetFunctionConcurrency",
+            lambda _: {} if self.reserved is None else {"ReservedConcurrentExecutions": self.reserved},
+        )
+
+
+@pytest.fixture(autouse=True)
+def limits(session: boto3.Session) -> Limits:
+    return Limits(session)
+
+
 @pytest.fixture
 def session() -> Iterator[boto3.Session]:
     with mock_aws():
-        session = boto3.Session()
-        deployed(session)
-        concurrency(session, account=10)
+        session = fresh_session()
+        make_stack(
+            session,
+            {"InputBucketName": "uploads", "OutputBucketName": "results", "BatchRoleArn": ROLE},
+            PARAMETERS,
+        )
         s3 = session.client("s3", region_name=REGION)
         for bucket in ("uploads", "results"):
             s3.create_bucket(Bucket=bucket)
         for key in KEYS:
             s3.put_object(Bucket="uploads", Key=key, Body=b"picture")
         yield session
-
-
-def deployed(session: boto3.Session, **parameters: str) -> None:
-    outputs = {"InputBucketName": "uploads", "OutputBucketName": "results", "BatchRoleArn": ROLE}
-    make_stack(session, outputs, PARAMETERS | parameters)
-
-
-def concurrency(session: boto3.Session, account: int, reserved: int | None = None) -> None:
-    limit = {"AccountLimit": {"UnreservedConcurrentExecutions": account}}
-    answer(session, "lambda.GetAccountSettings", lambda _: limit)
-    of_the_function = {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
-    answer(session, "lambda.GetFunctionConcurrency", lambda _: of_the_function)
 
 
 def requested(said: str) -> Any:
@@ -100,7 +117,7 @@ def test_a_job_is_priced_and_asked_for_and_not_made_unasked(
     said = capsys.readouterr().out
     assert "Left out: 1 no picture, by their names' endings, such as 'notes.txt'." in said
     assert "pictures     3\n" in said
-    assert re.search(r"dollars      0\.25 to 0\.26: ", said)
+    assert re.search(r"dollars      0\.25: Lambda", said)
     assert "with 10 environments at once" in said
     assert requested(said)["ClientRequestToken"]
     assert "CREATE=1 makes the job" in said
@@ -200,9 +217,9 @@ def test_other_work_is_another_job(session: boto3.Session, change: str) -> None:
 
 
 def test_reserved_environments_are_those_that_work(
-    session: boto3.Session, capsys: pytest.CaptureFixture[str]
+    session: boto3.Session, limits: Limits, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    concurrency(session, account=990, reserved=2)
+    limits.account, limits.reserved = 990, 2
     Jobs(session)
     assert main(["staging"], session) == 0
     assert "with 2 environments at once" in capsys.readouterr().out
@@ -242,32 +259,28 @@ def test_what_makes_no_sense_is_said_before_anything_is_made(
     assert "Contents" not in session.client("s3", region_name=REGION).list_objects_v2(Bucket="results")
 
 
-def test_more_options_than_s3_hands_on_are_refused(
-    session: boto3.Session, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = {
-        **{"size": "hd", "format": "png", "channels": "rgba", "semitransparency": "true", "crop": "true"},
-        **{"crop_margin": "0", "scale": "original", "position": "center", "add_shadow": "false"},
-        **{"shadow_type": "none", "shadow_opacity": "50", "bg_color": "fff"},
-    }
+def test_more_options_than_s3_hands_on_are_refused(session: boto3.Session, capsys: pytest.CaptureFixture[str]) -> None:
+    options = (
+        "size=hd format=png channels=rgba semitransparency=true crop=true crop_margin=0 scale=original position=center "
+        "add_shadow=false shadow_type=none shadow_opacity=50 bg_color=fff"
+    )
+    given = dict(option.split("=") for option in options.split())
     assert set(given) == set(NAMES)
     rendering_of_arguments(given, settings_of(PARAMETERS))
-    assert main(["staging", "--options", " ".join(f"{name}={value}" for name, value in given.items())], session) == 1
+    assert main(["staging", "--options", options], session) == 1
     assert f"S3 hands on {MAX_ARGUMENTS} at most" in capsys.readouterr().err
 
 
 def test_what_aws_refuses_is_said(session: boto3.Session, capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse(_: dict[str, Any]) -> Any:
-        refusal = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized to perform: iam:PassRole"}}
-        raise ClientError(refusal, "CreateJob")  # type: ignore[arg-type]  # what the service's answer would become
-
-    answer(session, "s3-control.CreateJob", refuse)
+    answer(session, "s3-control.CreateJob", refusing("AccessDeniedException", "CreateJob"))
     assert main(["staging", "--create"], session) == 1
     assert "AWS refused or was not reached: An error occurred (AccessDeniedException)" in capsys.readouterr().err
 
 
-def test_a_function_that_may_not_run_gets_no_job(session: boto3.Session, capsys: pytest.CaptureFixture[str]) -> None:
-    concurrency(session, account=10, reserved=0)
+def test_a_function_that_may_not_run_gets_no_job(
+    session: boto3.Session, limits: Limits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits.reserved = 0
     assert main(["staging", "--create"], session) == 1
     assert "may run no environment" in capsys.readouterr().err
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -16,9 +17,9 @@ from bench.figures import read_all
 from deploy.batch import estimate, manifest
 from deploy.batch.estimate import Seconds, Stack, seconds_of
 from deploy.batch.manifest import Listed
-from tests.template.stack import template
+from tests.template.stack import ROOT, template
 
-SECONDS = Seconds(picture_s=2.0, large_picture_s=3.0, cold_s=5.0, measured_on="a machine")
+SECONDS = Seconds(picture_s=2.0, large_picture_s=3.0, cold_s=5.0, measured_on="a machine", size="512×512 px")
 STACK = Stack(memory_mb=2048, architecture="x86_64", concurrency=10)
 
 
@@ -123,6 +124,22 @@ def test_a_models_seconds_are_those_of_a_machine_that_is_named(model: str, resiz
     machines = {run.circumstances.machine.name for run in read_all()}
     assert seconds.measured_on in machines
     assert 0 < seconds.picture_s <= seconds.large_picture_s
+
+
+def test_the_worked_example_is_what_the_command_says() -> None:
+    document = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- batch: example -->\n```\n(.+?)\n```\n<!-- /batch -->", document, re.DOTALL)
+    assert shown
+    here = Stack(memory_mb=3008, architecture="x86_64", concurrency=100)
+    seconds = seconds_of("inspyrenet-base", "static", 3008, "x86_64")
+    assert shown[1] == estimate.described(estimate.estimate(100_000, seconds, here), seconds, here)
+
+
+def test_one_figure_is_not_said_to_be_two() -> None:
+    seconds = seconds_of("inspyrenet-fast", "static", 3008, "x86_64")
+    said = estimate.described(estimate.estimate(10, seconds, STACK), seconds, STACK)
+    assert "The figures are for pictures of 4000×3000 px." in said
+    assert " to " not in said
 
 
 def test_half_the_memory_takes_twice_the_time() -> None:

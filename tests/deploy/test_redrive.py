@@ -6,19 +6,20 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from moto import mock_aws
+from moto.sqs.models import sqs_backends
 
 from deploy import redrive
 from local import events
-from tests.deploy.aws import REGION, Invocations, MoveTasks, make_stack
+from tests.deploy.aws import REGION, Invocations, MoveTasks, answer, fresh_session, make_queue, make_stack, refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import boto3
+
 UPLOADS = [events.upload("photos", f"{number}.png") for number in range(12)]
-QUEUE = {"UploadQueue": {"Type": "AWS::SQS::Queue"}}
 
 
 @pytest.fixture
@@ -27,12 +28,12 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
     monkeypatch.setattr(redrive, "WAIT_S", 0)
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with mock_aws():
-        yield boto3.Session()
+        yield fresh_session()
 
 
 @pytest.fixture
 def with_queue(session: boto3.Session) -> boto3.Session:
-    make_stack(session, {"UploadQueueUrl": {"Ref": "UploadQueue"}}, {"Uploads": "queue"}, **QUEUE)
+    make_stack(session, {"UploadQueueUrl": make_queue(session, "UploadQueue")}, {"Uploads": "queue"})
     return session
 
 
@@ -43,9 +44,9 @@ def direct(session: boto3.Session) -> boto3.Session:
 
 
 def url(session: boto3.Session, name: str) -> str:
-    (found,) = session.client("sqs", region_name=REGION).list_queues(QueueNamePrefix=f"inspyrenet-lambda-staging-{name}")[
-        "QueueUrls"
-    ]
+    (found,) = session.client("sqs", region_name=REGION).list_queues(
+        QueueNamePrefix=f"inspyrenet-lambda-staging-{name}"
+    )["QueueUrls"]
     return found
 
 
@@ -57,8 +58,6 @@ def put(session: boto3.Session, *bodies: Any, queue: str = "DeadLetters") -> Non
 
 def held(session: boto3.Session, queue: str) -> list[Any]:
     """Give what a queue holds, hidden messages too."""
-    from moto.sqs.models import sqs_backends
-
     (found,) = [it for name, it in sqs_backends["123456789012"][REGION].queues.items() if f"-{queue}-" in name]
     return [json.loads(message.body) for message in found._messages]
 
@@ -79,9 +78,7 @@ def test_sqs_moves_the_dead_letters_to_the_queue_and_the_command_shows_it(
     assert [line for line in said.splitlines() if "of about 13" in line][-1].startswith("13 of about 13")
 
 
-def test_a_task_that_runs_is_not_started_twice(
-    with_queue: boto3.Session, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_task_that_runs_is_not_started_twice(with_queue: boto3.Session, capsys: pytest.CaptureFixture[str]) -> None:
     tasks = MoveTasks(with_queue)
     put(with_queue, *UPLOADS[:3])
     arn = {name: _arn(with_queue, name) for name in ("DeadLetters", "UploadQueue")}
@@ -129,8 +126,7 @@ def test_without_a_queue_each_event_is_handed_to_the_alias(session: boto3.Sessio
 
 def test_a_former_queues_messages_are_fetched(direct: boto3.Session) -> None:
     lambda_ = Invocations(direct)
-    sqs = direct.client("sqs", region_name=REGION)
-    former = sqs.create_queue(QueueName="inspyrenet-lambda-staging-UploadQueue-former")["QueueUrl"]
+    former = make_queue(direct, "UploadQueue")
     put(direct, *UPLOADS, queue="UploadQueue")
     assert redrive.main(["staging", "--yes", "--queue", former], direct) == 0
     assert lambda_.events == UPLOADS
@@ -186,14 +182,20 @@ def test_nothing_to_send_is_said(
     assert tasks.listed == []
 
 
+def test_an_environment_that_is_not_there_is_named(session: boto3.Session, capsys: pytest.CaptureFixture[str]) -> None:
+    assert redrive.main(["holiday"], session) == 1
+    assert "samconfig.toml has no [holiday]; it has staging, production." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
-    ("arguments", "said"),
-    [(["holiday"], "samconfig.toml has no [holiday]; it has staging, production."), (["staging"], "There is no stack")],
+    ("code", "said"),
+    [("ValidationError", "There is no stack inspyrenet-lambda-staging in us-east-1"), ("AccessDenied", "AccessDenied")],
 )
-def test_an_environment_that_is_not_there_is_named(
-    session: boto3.Session, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+def test_a_stack_that_is_not_there_is_told_from_one_that_may_not_be_seen(
+    session: boto3.Session, capsys: pytest.CaptureFixture[str], code: str, said: str
 ) -> None:
-    assert redrive.main(arguments, session) == 1
+    answer(session, "cloudformation.DescribeStacks", refusing(code, "DescribeStacks"))
+    assert redrive.main(["staging"], session) == 1
     assert said in capsys.readouterr().err
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
 
 from deploy.batch.estimate import seconds_of
-from tests.template.stack import NOTHING, stack, template, walk
+from tests.template.stack import NOTHING, ROOT, stack, template, walk
 
 TIMEOUTS = [str(value) for value in template()["Parameters"]["TimeoutSeconds"]["AllowedValues"]]
 OUTAGE_S = 3600
@@ -77,6 +78,13 @@ def test_a_batch_finishes_in_the_functions_time(timeout: str, model: str) -> Non
 def test_a_message_waits_for_its_turn_longer_than_for_its_last_receive(timeout: str) -> None:
     found = road(timeout)
     assert found.receives * found.visibility_s < FOURTEEN_DAYS_S
+
+
+def test_the_document_shows_the_numbers_of_the_template() -> None:
+    text = (ROOT / "docs" / "uploads.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| ([\d,]+) s \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    shown = [Road(*(int(cell.replace(",", "")) for cell in row)) for row in rows]
+    assert shown == [road(timeout) for timeout in TIMEOUTS]
 
 
 def test_no_upload_is_forgotten_before_fourteen_days() -> None:

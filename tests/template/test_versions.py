@@ -69,7 +69,6 @@ CHANGES: tuple[dict[str, str], ...] = (
 BASES = {
     "defaults": {},
     "no uploads": {"Uploads": "off"},
-    "direct uploads": {"Uploads": "direct"},
     "buckets of one's own": {"ExistingInputBucket": "mine", "ExistingOutputBucket": "mine-too"},
     "snapstart": {"WarmStrategy": "snapstart"},
     "keys": {"HttpApi": "key", "ApiKeysSecretArn": SECRET},

@@ -52,7 +52,11 @@ def dimensions(metric: dict[str, Any]) -> dict[str, Any]:
 
 def dashboard() -> list[dict[str, Any]]:
     body = stack().of_type("CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]
-    text = body["Fn::Sub"].replace("${DeadLetters.QueueName}", "dead-letters").replace("${UploadQueue.QueueName}", "uploads")
+    text = (
+        body["Fn::Sub"]
+        .replace("${DeadLetters.QueueName}", "dead-letters")
+        .replace("${UploadQueue.QueueName}", "uploads")
+    )
     assert "${" not in text
     widgets: list[dict[str, Any]] = json.loads(text)["widgets"]
     return widgets
