@@ -161,7 +161,8 @@ export async function shrink(picture) {
 }
 
 // A picture that the browser cannot decode, or that only the service has seen, laid over itself by the service: its
-// cut-out on itself as the background is the original, upright and in colours that every browser shows.
+// cut-out on itself as the background is the original, upright and in colours that every browser shows. With hard edges:
+// a soft edge's estimated colours over the original would be another colour.
 export async function fetchOriginal(picture, askForKey) {
   const form = new FormData();
   if (picture.url) {
@@ -171,6 +172,7 @@ export async function fetchOriginal(picture, askForKey) {
     form.append("image_file", picture.file, picture.name);
     form.append("bg_image_file", picture.file, picture.name);
   }
+  form.append("semitransparency", "false");
   form.append("format", "jpg");
   form.append("size", "auto");
   const { data } = await withKey(() => post("v1.0/removebg", form, { signal: picture.stop.signal }), askForKey);
