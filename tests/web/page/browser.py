@@ -123,7 +123,7 @@ class Visit:
         self.page.set_input_files("#choose", list(files))  # type: ignore[arg-type]  # a list of either
 
     def wait_for(self, expression: str) -> None:
-        """Wait until an expression is true. Playwright's own way evaluates within the page, which its policy forbids."""
+        """Wait until an expression is true. Playwright's own way is an eval in the page, which its policy forbids."""
         until = time.monotonic() + PATIENCE_MS / 1e3
         while not self.page.evaluate(expression):
             assert time.monotonic() < until, f"never came true: {expression}"
@@ -153,7 +153,7 @@ class Visit:
             """(id) => {
               const canvas = document.getElementById(id);
               const { width, height } = canvas;
-              const copy = new OffscreenCanvas(width, height).getContext("2d");  // reading the canvas itself would slow it
+              const copy = new OffscreenCanvas(width, height).getContext("2d");  // reading the canvas itself slows it
               copy.drawImage(canvas, 0, 0);
               return [width, height, [...copy.getImageData(0, 0, width, height).data]];
             }""",

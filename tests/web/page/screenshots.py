@@ -41,7 +41,10 @@ def touched_up(visit: Visit) -> None:
     box = visit.page.locator("#paper").bounding_box()
     assert box is not None
     visit.page.locator("#brush-size").fill("45")
-    at = [(box["x"] + box["width"] * across, box["y"] + box["height"] * down) for across, down in ((0.1, 0.5), (0.34, 0.8))]
+    at = [
+        (box["x"] + box["width"] * across, box["y"] + box["height"] * down)
+        for across, down in ((0.1, 0.5), (0.34, 0.8))
+    ]
     visit.page.mouse.move(*at[0])
     visit.page.mouse.down()
     visit.page.mouse.move(*at[1], steps=6)

@@ -8,7 +8,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.pictures import save, scene
-from tests.web.page.browser import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,13 +15,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, FilePayload
     from starlette.types import ASGIApp
 
+    from tests.web.page.browser import Visit
     from tests.web.page.conftest import Visiting
 
 pytestmark = pytest.mark.browser
 
 PHOTO: FilePayload = {"name": "photo.png", "mimeType": "image/png", "buffer": save(scene(240, 160))}
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [
-    (width, scheme) for width in (390, 1440) for scheme in ("light", "dark")  # type: ignore[misc]  # two of its words
+    (width, scheme)
+    for width in (390, 1440)
+    for scheme in ("light", "dark")  # type: ignore[misc]  # two of its words
 ]
 
 
@@ -73,9 +75,7 @@ def test_axe_finds_nothing_with_a_refusal_and_none_while_waiting(visit: Visit) -
     assert violations(visit, "busy") == []
 
 
-def test_axe_finds_nothing_in_the_question_for_a_key(
-    visiting: Visiting, application: Callable[..., ASGIApp]
-) -> None:
+def test_axe_finds_nothing_in_the_question_for_a_key(visiting: Visiting, application: Callable[..., ASGIApp]) -> None:
     visit = visiting(application(API_KEYS="right-key"))
     visit.choose(PHOTO)
     visit.page.get_by_role("dialog").wait_for()

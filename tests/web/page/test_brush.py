@@ -9,10 +9,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.pictures import pixels, quarters, save
-from tests.web.page.browser import Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import FilePayload
+
+    from tests.web.page.browser import Visit
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.pictures import difference, pixels, save, scene
-from tests.web.page.browser import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import FilePayload
     from starlette.types import ASGIApp
 
+    from tests.web.page.browser import Visit
     from tests.web.page.conftest import Visiting
 
 pytestmark = pytest.mark.browser
@@ -42,7 +42,7 @@ def photo_url() -> Iterator[str]:
     """Serve one photograph at an address of its own."""
 
     class Photo(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the base class's name
+        def do_GET(self) -> None:
             data = save(SCENE, "JPEG")
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))

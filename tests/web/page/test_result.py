@@ -12,7 +12,6 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.pictures import difference, opened, pixels, quarters, save
-from tests.web.page.browser import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import FilePayload
     from starlette.types import ASGIApp
 
+    from tests.web.page.browser import Visit
     from tests.web.page.conftest import Visiting
 
 pytestmark = pytest.mark.browser
@@ -117,11 +117,9 @@ def test_the_page_makes_what_the_service_makes(visit: Visit, name: str) -> None:
     assert difference(as_seen(made), as_seen(theirs)) < 1.5
 
 
-def test_the_curl_line_does_the_same(
-    visiting: Visiting, application: Callable[..., ASGIApp], tmp_path: Path
-) -> None:
+def test_the_curl_line_does_the_same(visiting: Visiting, application: Callable[..., ASGIApp], tmp_path: Path) -> None:
     visit = visiting(application(API_KEYS="secret-key"))
-    photo = {**subject(), "name": "it's $HOME; a, \"photo\".png"}
+    photo = {**subject(), "name": 'it\'s $HOME; a, "photo".png'}
     visit.choose(photo)  # type: ignore[arg-type]  # a mapping of its keys
     visit.page.get_by_label("API key").fill("secret-key")
     visit.page.get_by_role("button", name="Use it").click()
@@ -134,7 +132,11 @@ def test_the_curl_line_does_the_same(
     (tmp_path / str(photo["name"])).write_bytes(subject()["buffer"])
     (tmp_path / "beach.png").write_bytes(BEACH["buffer"])  # type: ignore[arg-type]  # bytes
     subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True, env={"API_KEY": "secret-key", "PATH": "/usr/bin:/bin"}  # noqa: S607 - bash, from PATH
+        ["bash", "-c", command],  # noqa: S607 - bash, from PATH
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        env={"API_KEY": "secret-key", "PATH": "/usr/bin:/bin"},
     )
     made = opened((tmp_path / 'it\'s $HOME; a, "photo"-cutout.png').read_bytes())
     assert difference(pixels(visit.picture().convert("RGB")), pixels(made.convert("RGB"))) < 1.5

@@ -13,10 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from tests.pictures import save, scene
-from tests.web.page.browser import Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from playwright.sync_api import FilePayload
     from playwright.sync_api import Route as Intercepted
@@ -24,9 +23,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from local.s3 import LocalS3
+    from tests.web.page.browser import Visit
     from tests.web.page.conftest import Visiting
 
 pytestmark = pytest.mark.browser
+
 
 def photo(name: str = "photo.png") -> FilePayload:
     return {"name": name, "mimeType": "image/png", "buffer": save(scene(240, 160))}
@@ -79,7 +80,8 @@ def test_the_upload_is_shown_as_far_as_it_has_come(visit: Visit) -> None:
     visit.page.evaluate(
         """window.progress = [];
         new MutationObserver(() => progress.push([
-          document.querySelector("#busy-words").textContent, document.querySelector("#busy-progress").getAttribute("value"),
+          document.querySelector("#busy-words").textContent,
+          document.querySelector("#busy-progress").getAttribute("value"),
         ])).observe(document.querySelector("#busy"), { subtree: true, childList: true, attributes: true });"""
     )
     visit.cut_out(noise(500))
@@ -134,7 +136,7 @@ def test_the_services_own_sentence_is_shown(visit: Visit) -> None:
 
 
 def test_a_service_that_is_gone_is_said(visit: Visit) -> None:
-    visit.page.context.set_offline(True)  # noqa: FBT003 - Playwright's own argument
+    visit.page.context.set_offline(True)
     visit.choose(photo())
     visit.page.locator("#failed").wait_for()
     assert visit.words("failed-words") == "The service could not be reached. Is the connection up?"
@@ -194,9 +196,8 @@ def test_a_large_picture_goes_by_way_of_the_upload_address(
     visiting: Visiting, application: Any, s3: LocalS3, bucket: str
 ) -> None:
     async def uploads(request: Request) -> JSONResponse:
-        form = s3.client.generate_presigned_post(
-            bucket, "unguessable", Conditions=[["content-length-range", 1, 5_000_000], ["starts-with", "$Content-Type", ""]]
-        )
+        policy = [["content-length-range", 1, 5_000_000], ["starts-with", "$Content-Type", ""]]
+        form = s3.client.generate_presigned_post(bucket, "unguessable", Conditions=policy)
         reference = s3.client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "unguessable"})
         told = {**form, "image_url": reference, "max_bytes": 5_000_000, "expires_at": "2030-01-01T00:00:00Z"}
         return JSONResponse({"data": told}, 201)
@@ -228,9 +229,7 @@ def test_a_picture_too_large_without_one_is_sent_smaller_with_consent(visiting: 
     assert 500 < width == height < 1100
 
 
-def test_a_result_too_large_for_its_answer_is_fetched_from_its_address(
-    visit: Visit, s3: LocalS3, bucket: str
-) -> None:
+def test_a_result_too_large_for_its_answer_is_fetched_from_its_address(visit: Visit, s3: LocalS3, bucket: str) -> None:
     result = save(Image.new("RGBA", (240, 160), (10, 200, 30, 255)))
     s3.client.put_object(Bucket=bucket, Key="result", Body=result, ContentType="image/png")
     address = s3.client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "result"})
