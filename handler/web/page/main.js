@@ -130,8 +130,8 @@ async function busy(button, words, action) {
     refused(error.message);
   } finally {
     button.textContent = label;
-    showAll();
     button.disabled = false;
+    showAll(); // which knows whether there is still something to press it for
   }
 }
 

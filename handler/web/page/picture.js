@@ -137,15 +137,17 @@ async function withKey(attempt, askForKey) {
 // Large files go by way of a bucket. Where there is none, the person decides whether less will do.
 async function left(picture, hooks) {
   try {
-    return await leave(picture.file, picture.name, hooks);
+    const reference = await leave(picture.file, picture.name, hooks);
+    if (reference !== null) return reference;
   } catch (error) {
-    if (error.status < 400 || error.status > 499 || error.passes || error.code === "auth_failed") throw error;
-    picture.tooLarge = true;
-    throw new Refusal(
-      `The picture has ${megabytes(picture.file.size)}, and one request carries ${megabytes(way.max_upload_bytes)} ` +
-      "here. It can be sent smaller, with less detail.",
-    );
+    picture.tooLarge = error.code === "file_too_large";
+    throw error;
   }
+  picture.tooLarge = true;
+  throw new Refusal(
+    `The picture has ${megabytes(picture.file.size)}, and one request carries ${megabytes(way.max_upload_bytes)} here. ` +
+    "It can be sent smaller, with less detail.",
+  );
 }
 
 // With the person's consent: what is sent from now on is a smaller copy, and the original, too.

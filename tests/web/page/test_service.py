@@ -214,6 +214,22 @@ def test_a_large_picture_goes_by_way_of_the_upload_address(
     assert visit.picture().size == (800, 800)
 
 
+def test_a_bucket_that_takes_no_picture_is_said(visiting: Visiting, application: Any) -> None:
+    visit = visiting(as_balancer(application()))
+    address = {
+        "url": f"{visit.url}refusing-bucket",
+        "fields": {"key": "unguessable"},
+        "image_url": "",
+        "max_bytes": None,
+    }
+    visit.page.route("**/v1.0/uploads", lambda route: route.fulfill(status=201, json={"data": address}))
+    visit.page.route("**/refusing-bucket", lambda route: route.fulfill(status=403, body="<Error/>"))
+    visit.choose(noise(800))
+    visit.page.locator("#failed").wait_for()
+    assert visit.words("failed-words").startswith("The bucket did not take the picture.")
+    assert visit.page.get_by_role("button", name="Send it smaller").is_hidden()
+
+
 def test_a_picture_too_large_without_one_is_sent_smaller_with_consent(visiting: Visiting, application: Any) -> None:
     visit = visiting(as_balancer(application()))
     visit.page.route(
