@@ -30,9 +30,9 @@ CUT_OUT = $(if $(filter command% environment%,$(origin OUT)),$(OUT),out/cut)
 cut: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## cuts out PHOTOS=folder into OUT=folder; OPTIONS="format=webp size=hd" says how
 	MODEL_DIR=$(MODEL_DIR) $(RUN) -m handler.folder "$(PHOTOS)" "$(CUT_OUT)" $(OPTIONS)
 
-quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and every test that needs no torch
+quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and every test that needs no torch and no browser
 	$(VENV)/bin/mypy $(CODE) --exclude '^(tests/)?layers/model/' --follow-imports=silent
-	$(PYTEST) -m 'not model and not slow'
+	$(PYTEST) -m 'not model and not browser and not slow'
 
 test: lint types check ## every check of the code, the model's with torch among them; takes 7 GB of disk
 
@@ -43,6 +43,11 @@ format: $(VENV)/ready ## formats the code and mends what ruff can
 lint: $(VENV)/ready ## ruff's rules and format
 	$(VENV)/bin/ruff check $(CODE)
 	$(VENV)/bin/ruff format --check $(CODE)
+
+# Chromium is found, or installed as root on Debian; the letters are as good as the fonts are (Debian's fonts-inter).
+.PHONY: screenshots
+screenshots: $(VENV)/ready build/model/u2netp/model.json ## takes the pictures of the page in docs/, with Chromium
+	$(RUN) -m tests.web.page.screenshots
 
 # Where torch is, since the network's types are its.
 types: .venv-model/ready ## mypy on all of the code

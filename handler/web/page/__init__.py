@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from handler.job import TriggerName
 
 MODULES = (
-    *("elements", "refusal", "service", "uploads", "raster", "compose", "brush", "zip", "picture", "queue", "curl", "key"),
-    *("options", "stage", "touchup", "strip", "keep", "intake", "main"),
+    *("elements", "refusal", "service", "uploads", "raster", "compose", "brush", "zip", "picture", "queue"),
+    *("curl", "key", "options", "stage", "touchup", "strip", "keep", "intake", "main"),
 )
 
 # What Lambda takes of a request, its body in base64 and its headers in JSON around it, and what an ALB takes:

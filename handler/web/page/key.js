@@ -13,6 +13,7 @@ export function recallKey() {
   if (kept) useKey(kept);
   find("open-key").hidden = !kept;
   find("keep-key").checked = Boolean(kept);
+  find("no-key").addEventListener("click", () => find("key-dialog").close("cancel"));
 }
 
 // One dialog for all pictures that wait for it. Fails if it is cancelled.

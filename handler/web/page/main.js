@@ -40,7 +40,7 @@ function onChange(picture) {
   if (!queue.pictures.includes(picture)) return;
   if (told.get(picture) !== picture.state && picture.state !== "waiting") {
     told.set(picture, picture.state);
-    (picture.state === "failed" ? warn : say)(`${picture.name}: ${picture.words}. ${picture.note}`.replace("..", "."));
+    (picture.state === "failed" ? warn : say)(`${picture.name}: ${picture.words.replace(/\.$/, "")}. ${picture.note}`.trim());
   }
   if (picture === current) look(picture);
   else showAll();
@@ -130,8 +130,8 @@ async function busy(button, words, action) {
     refused(error.message);
   } finally {
     button.textContent = label;
-    showAll();
     button.disabled = false;
+    showAll(); // which knows whether there is still something to press it for
   }
 }
 

@@ -137,15 +137,17 @@ async function withKey(attempt, askForKey) {
 // Large files go by way of a bucket. Where there is none, the person decides whether less will do.
 async function left(picture, hooks) {
   try {
-    return await leave(picture.file, picture.name, hooks);
+    const reference = await leave(picture.file, picture.name, hooks);
+    if (reference !== null) return reference;
   } catch (error) {
-    if (error.status < 400 || error.status > 499 || error.passes || error.code === "auth_failed") throw error;
-    picture.tooLarge = true;
-    throw new Refusal(
-      `The picture has ${megabytes(picture.file.size)}, and one request carries ${megabytes(way.max_upload_bytes)} ` +
-      "here. It can be sent smaller, with less detail.",
-    );
+    picture.tooLarge = error.code === "file_too_large";
+    throw error;
   }
+  picture.tooLarge = true;
+  throw new Refusal(
+    `The picture has ${megabytes(picture.file.size)}, and one request carries ${megabytes(way.max_upload_bytes)} here. ` +
+    "It can be sent smaller, with less detail.",
+  );
 }
 
 // With the person's consent: what is sent from now on is a smaller copy, and the original, too.
@@ -161,7 +163,8 @@ export async function shrink(picture) {
 }
 
 // A picture that the browser cannot decode, or that only the service has seen, laid over itself by the service: its
-// cut-out on itself as the background is the original, upright and in colours that every browser shows.
+// cut-out on itself as the background is the original, upright and in colours that every browser shows. With hard edges:
+// a soft edge's estimated colours over the original would be another colour.
 export async function fetchOriginal(picture, askForKey) {
   const form = new FormData();
   if (picture.url) {
@@ -171,6 +174,7 @@ export async function fetchOriginal(picture, askForKey) {
     form.append("image_file", picture.file, picture.name);
     form.append("bg_image_file", picture.file, picture.name);
   }
+  form.append("semitransparency", "false");
   form.append("format", "jpg");
   form.append("size", "auto");
   const { data } = await withKey(() => post("v1.0/removebg", form, { signal: picture.stop.signal }), askForKey);

@@ -4,6 +4,7 @@ import { chosen, find } from "./elements.js";
 import { compose, laidOut, layoutOf, subjectBox } from "./compose.js";
 
 const SLOW_S = 10;
+const UNVEIL_MS = 1100;
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -82,18 +83,23 @@ function replaceInk(shown, drawn) {
   shown.getContext("2d").drawImage(drawn, 0, 0);
 }
 
-// The original is wiped away, once, when its cut-out comes.
+// The original is wiped away, once, when its cut-out comes; whoever takes the handle meanwhile has it.
 export function unveil(setSplit) {
   const end = 50;
   if (STILL.matches || document.hidden) {
     setSplit(end);
     return;
   }
+  let taken = false;
+  find("split").addEventListener("input", () => {
+    taken = true;
+  }, { once: true });
   const start = performance.now();
   const step = (now) => {
-    const share = Math.min(1, (now - start) / 1100);
+    if (taken) return;
+    const share = Math.min(1, Math.max(0, now - start) / UNVEIL_MS);
     setSplit(100 - (100 - end) * (1 - (1 - share) ** 3));
     if (share < 1) requestAnimationFrame(step);
   };
-  requestAnimationFrame(step);
+  step(start);
 }

@@ -11,13 +11,15 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import uvicorn
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.pictures import opened
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from PIL import Image
     from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, Request
     from starlette.types import ASGIApp
@@ -119,9 +122,16 @@ class Visit:
     def choose(self, *files: str | Path | FilePayload) -> None:
         self.page.set_input_files("#choose", list(files))  # type: ignore[arg-type]  # a list of either
 
+    def wait_for(self, expression: str) -> None:
+        """Wait until an expression is true. Playwright's own way is an eval in the page, which its policy forbids."""
+        until = time.monotonic() + PATIENCE_MS / 1e3
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < until, f"never came true: {expression}"
+            self.page.wait_for_timeout(30)
+
     def wait_until_done(self, count: int = 1) -> None:
         """Wait until so many pictures are cut out and the one that is looked at can be taken away."""
-        self.page.wait_for_function(f"document.querySelectorAll('[data-state=done]').length === {count}")
+        expect(self.page.locator("[data-state=done]")).to_have_count(count, timeout=PATIENCE_MS)
         self.page.wait_for_selector("#download:enabled")
 
     def cut_out(self, file: str | Path | FilePayload) -> None:
@@ -136,6 +146,20 @@ class Visit:
 
     def picture(self) -> Image.Image:
         return opened(self.take()[1])
+
+    def canvas(self, id_: str) -> NDArray[np.uint8]:
+        """Give what a canvas shows, (H, W, 4)."""
+        width, height, data = self.page.evaluate(
+            """(id) => {
+              const canvas = document.getElementById(id);
+              const { width, height } = canvas;
+              const copy = new OffscreenCanvas(width, height).getContext("2d");  // reading the canvas itself slows it
+              copy.drawImage(canvas, 0, 0);
+              return [width, height, [...copy.getImageData(0, 0, width, height).data]];
+            }""",
+            id_,
+        )
+        return np.array(data, np.uint8).reshape(height, width, 4)
 
     def heard(self) -> list[str]:
         said: list[str] = self.page.evaluate("heard")

@@ -1,4 +1,4 @@
-"""A browser for each file's tests, a server with the embedded model, and a visit that ends clean."""
+"""A browser for each file's tests, a server whose model sees brightness, and a visit that ends clean."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def application(u2netp: Path) -> Callable[..., ASGIApp]:
+def application(brightness: Path) -> Callable[..., ASGIApp]:
     """Make the application, its model not yet loaded, with these variables."""
 
     def make(**environment: str) -> ASGIApp:
-        return build(Pipeline(Settings.from_env({"MODEL_DIR": str(u2netp), "THREADS": "1", **environment})))
+        return build(Pipeline(Settings.from_env({"MODEL_DIR": str(brightness), "THREADS": "1", **environment})))
 
     return make
 
 
 @pytest.fixture(scope="module")
-def warm_url(u2netp: Path) -> Iterator[str]:
+def warm_url(brightness: Path) -> Iterator[str]:
     """Serve the application to a whole file's tests."""
-    with served(build(Pipeline(Settings.from_env({"MODEL_DIR": str(u2netp), "THREADS": "1"})))) as url:
+    with served(build(Pipeline(Settings.from_env({"MODEL_DIR": str(brightness), "THREADS": "1"})))) as url:
         yield url
 
 
@@ -79,5 +79,7 @@ def visit(chromium: Browser, warm_url: str) -> Iterator[Visit]:
 
 
 def _opened(chromium: Browser, url: str, friends: tuple[str, ...], **context: object) -> Visit:
-    fresh = chromium.new_context(viewport={"width": 1440, "height": 900}, **context)  # type: ignore[arg-type]  # its own words
+    # Without motion unless a test asks for it: nothing has to be waited for.
+    context = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **context}
+    fresh = chromium.new_context(**context)  # type: ignore[arg-type]  # its own words
     return Visit(fresh.new_page(), url, friends=friends)

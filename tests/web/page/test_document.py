@@ -115,9 +115,10 @@ def test_its_script_is_every_module_beside_it_after_what_it_imports() -> None:
     names: set[str] = set()
     for position, module in enumerate(MODULES):
         text = source(f"{module}.js")
+        exports = r"^export (?:async )?(?:function|const|class|let) (\w+)"
         for imported, other in re.findall(r'^import \{([^}]+)\} from "\./([\w-]+)\.js";$', text, re.MULTILINE):
             assert other in MODULES[:position], f"{module} imports {other}"
-            exported = set(re.findall(r"^export (?:async )?(?:function|const|class|let) (\w+)", source(f"{other}.js"), re.M))
+            exported = set(re.findall(exports, source(f"{other}.js"), re.MULTILINE))
             assert {name.strip() for name in imported.split(",")} <= exported, module
         own = re.findall(r"^(?:export )?(?:async )?(?:function|const|class|let) (\w+)", text, re.MULTILINE)
         assert not names & set(own), module
