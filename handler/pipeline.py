@@ -90,7 +90,6 @@ class Pipeline:
             return Failed(passage.report(), Unforeseen(invocation.request_id))
         return Done(passage.report(), files)
 
-
     @contextmanager
     def _turn(self, invocation: Invocation) -> Iterator[None]:
         """Wait until no other picture is worked on. Raises TimeTooShort once there is no point in waiting."""

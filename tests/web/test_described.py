@@ -66,7 +66,9 @@ def addresses() -> Iterator[dict[str, str]]:
 
 def started(model: Path, addresses: dict[str, str], **more: str) -> Starlette:
     host = next(iter(addresses.values())).split("/")[2]
-    return build(Pipeline(Settings.from_env({"MODEL_DIR": str(model), "URL_FETCH_ALLOW": host, "THREADS": "2", **more})))
+    return build(
+        Pipeline(Settings.from_env({"MODEL_DIR": str(model), "URL_FETCH_ALLOW": host, "THREADS": "2", **more}))
+    )
 
 
 @pytest.fixture(scope="module")
