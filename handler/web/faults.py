@@ -34,15 +34,15 @@ def http_error(request: Request, error: Exception) -> Response:
     """Answer what Starlette itself refuses: an unknown path, a wrong method, a form that is none."""
     assert isinstance(error, HTTPException)  # noqa: S101 - for mypy: registered for this class alone
     path, method = request.scope["path"], request.method  # request.url fails on a scheme that is none
-    refusal: CallerError
+    refused: CallerError
     match error.status_code:
         case 404:
-            refusal = RouteNotFound(f"There is nothing at {path}. POST /v1.0/removebg cuts out a picture.")
+            refused = RouteNotFound(f"There is nothing at {path}. POST /v1.0/removebg cuts out a picture.")
         case 405:
-            refusal = MethodNotAllowed(f"{path} does not take {method}.")
+            refused = MethodNotAllowed(f"{path} does not take {method}.")
         case _:
-            refusal = CallerError(error.detail)
-    return refusal(request.scope, refusal, error.headers or {})
+            refused = CallerError(error.detail)
+    return refusal(request.scope, refused, error.headers or {})
 
 
 def refusal(scope: Scope, error: CutoutError, headers: Mapping[str, str]) -> Response:

@@ -79,7 +79,7 @@ def application(u2netp: Path, addresses: dict[str, str]) -> Starlette:
 
 @pytest.fixture(scope="module")
 def quick_application(brightness: Path, addresses: dict[str, str]) -> Starlette:
-    """Give the same with a network of some milliseconds, for the many requests that try each value of each parameter."""
+    """Give the same with a network of some milliseconds: each value of each parameter makes many requests."""
     return started(brightness, addresses)
 
 
@@ -172,14 +172,20 @@ def alone(value: Any) -> Any:
 
 
 def written(value: Any, schema: dict[str, Any]) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, int | float):
-        return str(value)
-    if not isinstance(value, str):
-        return value
+    match value:
+        case bool():
+            return str(value).lower()
+        case float() if value.is_integer():
+            return str(int(value))
+        case int() | float():
+            return str(value)
+        case str():
+            return text_as_read(value, schema)
+        case _:
+            return value
+
+
+def text_as_read(value: str, schema: dict[str, Any]) -> Any:
     if FILES.get(value) == b"":
         return ""
     text = value.strip()
