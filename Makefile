@@ -103,12 +103,18 @@ $(VENV)/ready: $(VENV)/demo-ready tests/requirements.txt
 	touch $@
 
 # Measurements, described in bench/README.md; quiet machines give better ones.
-.PHONY: figures bench-rembg bench-encode bench-memory
+.PHONY: figures bench-rembg bench-encode bench-memory bench-http bench-alone
 figures: $(VENV)/ready ## pastes the figures that the benches wrote into the documents
 	$(RUN) -m bench.paste
 
 bench-rembg: $(VENV)/ready .venv-bench/ready build/model/u2netp/model.json ## u2netp against rembg
 	$(RUN) -m bench.against_rembg
+
+bench-http: $(VENV)/ready build/model/u2netp/model.json ## what HTTP adds to a warm picture, and what its first request imports
+	$(RUN) -m bench.http_layer
+
+bench-alone: $(VENV)/ready $(MODEL_DIR)/model.json ## a model's first picture and a later one, with MODEL_DIR
+	$(RUN) -m bench.alone --model-dir $(MODEL_DIR)
 
 bench-memory: $(VENV)/ready ## the network's memory at several sizes, with MODEL_DIR
 	$(RUN) -m bench.network_memory --model-dir $(MODEL_DIR)

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from bench.contest import FIRST, LATER, PEAK
 from bench.costs import Measured, report
 from bench.figures import OURS, ROOT, Run, read_all
+from bench.speed import speed
 from bench.tables import markdown, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-DOCUMENTS = (Path("README.md"), Path("docs/deploy.md"), Path("bench/README.md"))
+DOCUMENTS = (Path("README.md"), Path("docs/deploy.md"), Path("docs/speed.md"), Path("bench/README.md"))
 PLACE = re.compile(r"(^<!-- figures: (?P<name>\S+) -->\n).*?(^<!-- /figures -->$)", re.DOTALL | re.MULTILINE)
 UPSTREAM, REMBG = "upstream-base-static-512x512", "rembg-512x512"
 PICTURES_A_MONTH = 10_000
@@ -142,6 +143,7 @@ DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
     "thousand": thousand,
     "costs-base": month(UPSTREAM),
     "costs-u2netp": month(REMBG),
+    "speed": speed,
 }
 
 

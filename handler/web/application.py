@@ -61,7 +61,7 @@ def build(pipeline: Pipeline, *around: Middleware) -> Starlette:
 
     async def credits_left(request: Request) -> Response:
         await run_in_threadpool(keys.check, request.headers)
-        return JSONResponse(account(), headers=rate_limit_headers())
+        return JSONResponse(account(), headers=rate_limit_headers(request.scope))
 
     async def improve(request: Request) -> Response:
         await run_in_threadpool(keys.check, request.headers)
@@ -105,6 +105,7 @@ def build(pipeline: Pipeline, *around: Middleware) -> Starlette:
         exception_handlers={CutoutError: cutout_error, HTTPException: http_error},
         middleware=middleware,
     )
+    application.state.throttle_rate = pipeline.settings.throttle_rate
     # A path with one more slash is an unknown one: Starlette's redirection knows nothing of a stage's prefix.
     application.router.redirect_slashes = False
     return application

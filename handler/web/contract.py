@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Scope
 
     from handler.errors import CutoutError
     from handler.job import File
@@ -34,7 +35,7 @@ class Contract:
     answer: Callable[[Request, File, Wish], Response]
     status: Callable[[CutoutError], int]
     document: Callable[[CutoutError], dict[str, Any]]
-    headers: Callable[[], dict[str, str]]  # of every answer
+    headers: Callable[[Scope], dict[str, str]]  # of every answer
     error_example: dict[str, Any]
 
     @property

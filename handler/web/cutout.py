@@ -33,6 +33,8 @@ from handler.web.parameters.table import SOURCES as PICTURES
 from handler.web.scope import invocation_of, trigger_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -73,7 +75,7 @@ class CutOut:
         match outcome := await run_in_threadpool(cut_out):
             case Done(files=(file,)):
                 response = self._contract.answer(request, file, asked.wish)
-                response.headers.update(self._contract.headers())
+                response.headers.update(self._contract.headers(request.scope))
                 return response
             case Failed(error=error):
                 raise error
@@ -122,13 +124,15 @@ class Asked:
             raise faults[0] if len(faults) == 1 else Several(faults)
 
     def job(self, trigger: TriggerName, settings: Settings, invocation: Invocation) -> Job:
-        """Make the job, for which pictures are fetched that are elsewhere."""
-        data = self._data
-        if data is None:
-            data = _fetched(IMAGE_URL.name, self._url, settings, invocation)
-        backdrop = self._body.files.get(BG_IMAGE_FILE.name)
-        if self._backdrop_url:
-            backdrop = _fetched(BG_IMAGE_URL.name, self._backdrop_url, settings, invocation)
+        """Make the job, for which pictures are fetched that are elsewhere: two at the same time."""
+        addresses = {
+            row.name: url
+            for row, url in ((IMAGE_URL, self._url if self._data is None else ""), (BG_IMAGE_URL, self._backdrop_url))
+            if url
+        }
+        fetched = _fetched(addresses, settings, invocation) if addresses else {}
+        data = fetched[IMAGE_URL.name] if self._data is None else self._data
+        backdrop = fetched.get(BG_IMAGE_URL.name, self._body.files.get(BG_IMAGE_FILE.name))
         rendering = self.wish.rendering
         if backdrop is not None:
             rendering = dataclasses.replace(rendering, background=Inline(backdrop))
@@ -150,13 +154,20 @@ def _about_the_picture(body: Body) -> list[CallerError]:
             return [MultipleSources(f"Give one of {', '.join(SOURCES)}, once.")]
 
 
-def _fetched(name: str, url: str, settings: Settings, invocation: Invocation) -> bytes:
-    """Get the picture that a parameter names by its URL. Raises FileTooLarge or what the contract has for the rest."""
-    from handler.web.fetch import fetch  # noqa: PLC0415 - with ssl 30 ms that a request with a file need not pay
+def _fetched(addresses: Mapping[str, str], settings: Settings, invocation: Invocation) -> dict[str, bytes]:
+    """Get the pictures that parameters name by URLs. Raises FileTooLarge or what the contract has for the rest."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a request with a file need not pay for these
+
+    from handler.web.fetch import fetch  # noqa: PLC0415 - with ssl 30 ms
 
     timeout_s = min(MAX_FETCH_S, invocation.remaining_ms() / 1e3)
-    try:
-        return fetch(url, max_bytes=settings.max_input_bytes, timeout_s=timeout_s, allow=settings.url_fetch_allow)
-    except Unfetchable as error:
-        named = FailedImageDownload if name == IMAGE_URL.name else FailedBackgroundDownload
-        raise named(f"{name}: {error}") from error
+
+    def one(name: str, url: str) -> bytes:
+        try:
+            return fetch(url, max_bytes=settings.max_input_bytes, timeout_s=timeout_s, allow=settings.url_fetch_allow)
+        except Unfetchable as error:
+            named = FailedImageDownload if name == IMAGE_URL.name else FailedBackgroundDownload
+            raise named(f"{name}: {error}") from error
+
+    with ThreadPoolExecutor(len(addresses)) as fetchers:
+        return dict(zip(addresses, fetchers.map(one, addresses.keys(), addresses.values()), strict=True))

@@ -62,7 +62,7 @@ PHOTOROOM = Contract(
         "status_code": error.status,
         "type": "missing_image" if isinstance(error, MissingSource) else error.code,
     },
-    headers=dict,
+    headers=lambda _: {},
     error_example={"detail": "Send a picture as image_file (multipart) …", "status_code": 400, "type": "missing_image"},
 )
 
@@ -98,7 +98,7 @@ CLIPDROP = Contract(
     answer=_dropped,
     status=_dropped_status,
     document=lambda error: {"error": str(error)},
-    headers=dict,
+    headers=lambda _: {},
     error_example={"error": "Send your API key in the header X-Api-Key."},
 )
 

@@ -64,6 +64,7 @@ GIVEN = (
     ("OutputPrefix", "results/", "OUTPUT_PREFIX", "results/"),
     ("OutputFormat", "webp", "OUTPUT_FORMAT", "webp"),
     ("ApiKeysSecretArn", SECRET, "API_KEYS_SECRET_ARN", SECRET),
+    ("ThrottleRate", "3", "THROTTLE_RATE", "3"),
 )
 
 
@@ -96,6 +97,7 @@ def test_a_parameter_that_is_not_given_sets_no_variable() -> None:
         "MAX_INPUT_BYTES",
         "OUTPUT_PREFIX",
         "OUTPUT_FORMAT",
+        "THROTTLE_RATE",
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import threading
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tests.clients import Function
     from tests.conftest import Awaken
+    from tests.hostile import Seen
 
 Kind = Literal["multipart", "urlencoded", "json"]
 KINDS: tuple[Kind, ...] = ("multipart", "urlencoded", "json")
@@ -176,6 +178,20 @@ def test_pictures_are_fetched_from_urls(awaken: Awaken, brightness: Path) -> Non
     assert expected.picture.getpixel((0, 0)) == (220, 20, 20)
 
 
+def test_a_picture_and_its_background_are_fetched_at_the_same_time(awaken: Awaken, brightness: Path) -> None:
+    both = threading.Barrier(2, timeout=5)
+
+    def once_both_are_asked_for(seen: Seen) -> Answer:
+        both.wait()
+        return Answer(200, PHOTOGRAPH if seen.path == "/a.png" else BEACH)
+
+    with hostile(once_both_are_asked_for) as server:
+        function = awaken(MODEL_DIR=str(brightness), URL_FETCH_ALLOW=server.url.removeprefix("http://"))
+        urls = {"image_url": f"{server.url}/a.png", "bg_image_url": f"{server.url}/b.png", "format": "png"}
+        answer = function.ask("POST", body=json.dumps(urls).encode(), headers={"content-type": "application/json"})
+    assert answer.picture.getpixel((0, 0)) == (220, 20, 20)
+
+
 def test_a_download_that_fails_names_what_it_was_for(awaken: Awaken, brightness: Path) -> None:
     with hostile(Answer(404, b"secret page")) as server:
         function = awaken(MODEL_DIR=str(brightness), URL_FETCH_ALLOW=server.url.removeprefix("http://"))
@@ -288,3 +304,17 @@ def test_limits_are_numbers_that_no_client_waits_for(function: Function) -> None
         )
         assert 0 < remaining <= limit
         assert reset % 60 == 0
+
+
+@pytest.mark.parametrize(("sender", "limit"), [("http-api", 180), ("function-url", 500), ("rest", 500), ("alb", 500)])
+def test_behind_an_http_api_the_limit_is_its_throttle(
+    awaken: Awaken, brightness: Path, sender: Sender, limit: int
+) -> None:
+    function = awaken(MODEL_DIR=str(brightness), THROTTLE_RATE="3")
+    for answer in (
+        function.cut_out(PHOTOGRAPH, sender=sender),
+        function.cut_out(b"none", sender=sender),
+        function.ask("GET", "/v1.0/account", sender=sender),
+    ):
+        told = (answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"])
+        assert told == (str(limit), str(limit - 1))
