@@ -1,6 +1,8 @@
 """Two services whose requests are nearly the same: PhotoRoom's POST /v1/segment, Clipdrop's POST /remove-background/v1.
 
-https://docs.photoroom.com/remove-background-api-basic-plan and https://clipdrop.co/apis/docs/remove-background
+https://docs.photoroom.com/remove-background-api-basic-plan and https://clipdrop.co/apis/docs/remove-background, whose
+statuses are 401 for a missing key and 403 for one that is not known or was revoked. Its 406, for an Accept header that
+names no format there is, is a PNG here.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ HEADER_MEANINGS = {
     "X-Foreground-Left": "Where the subject begins in the result, in pixels",
     "X-Foreground-Width": "Width of the subject in the result, in pixels",
     "X-Foreground-Height": "Height of the subject in the result, in pixels",
-    "X-RateLimit-Limit": "Requests a minute that the gateway lets through, from all callers together, as it is configured",
+    "X-RateLimit-Limit": "Requests a minute that the gateway lets through, from all callers together",
     "X-RateLimit-Remaining": "One less: how many others have sent is not known here",
     "X-RateLimit-Reset": "The next full minute, in seconds since the epoch",
 }
