@@ -121,7 +121,7 @@ def test_of_two_pictures_that_differ_by_a_pixel_one_is_carried_and_the_other_ref
 ) -> None:
     carried_bytes = (limit_bytes - 1000) // 4 * 3  # of a picture in base64, beside its headers
     side_px = round((carried_bytes * 1.02 / 3.33) ** 0.5)
-    few, many = 0, side_px * side_px // 20
+    few, many = 0, side_px * side_px // 6
     assert result_bytes(pipeline, noise(side_px, few)) > carried_bytes > result_bytes(pipeline, noise(side_px, many))
     while many - few > 1:
         middle = (few + many) // 2

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from schemathesis import BaseSchema
     from starlette.applications import Starlette
 
 pytestmark = pytest.mark.slow
@@ -89,7 +90,7 @@ def guarded_application(brightness: Path, addresses: dict[str, str]) -> Starlett
     return started(brightness, addresses, API_KEYS="hush")
 
 
-def described_by(settings: Settings) -> Any:
+def described_by(settings: Settings) -> BaseSchema:
     """Read the document of an application with these settings, which need no model for it."""
     schemathesis.openapi.format("binary", FILE_NAMES)
     schemathesis.openapi.media_type("application/octet-stream", FILE_NAMES.map(FILES.__getitem__))
