@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING
 from bench.contest import FIRST, LATER, PEAK
 from bench.costs import Measured, report
 from bench.figures import OURS, ROOT, Run, read_all
+from bench.speed import speed
 from bench.tables import markdown, span
 from bench.volume import bounds, by_memory, parts, totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-DOCUMENTS = (Path("README.md"), Path("docs/deploy.md"), Path("bench/README.md"), Path("docs/costs.md"))
+DOCUMENTS = tuple(
+    Path(name) for name in ("README.md", "docs/deploy.md", "docs/speed.md", "docs/costs.md", "bench/README.md")
+)
 PLACE = re.compile(r"(^<!-- figures: (?P<name>\S+) -->\n).*?(^<!-- /figures -->$)", re.DOTALL | re.MULTILINE)
 UPSTREAM, REMBG = "upstream-base-static-512x512", "rembg-512x512"
 PICTURES_A_MONTH = 10_000
@@ -150,6 +153,7 @@ DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
     "volume-parts": parts,
     "volume-memory": by_memory,
     "volume-bounds": bounds,
+    "speed": speed,
 }
 
 

@@ -94,7 +94,6 @@ class Pipeline:
             return Failed(passage.report(), Unforeseen(invocation.request_id))
         return outcome_of(passage.report(), ends)
 
-
     @contextmanager
     def _turn(self, invocation: Invocation) -> Iterator[None]:
         """Wait until no other picture is worked on. Raises TimeTooShort once there is no point in waiting."""

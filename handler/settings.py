@@ -80,6 +80,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()  # of pages that may call, where no gateway answers for CORS
     stream_answers_to: frozenset[StreamingSender] = frozenset()  # whose gateways are set to stream answers
     url_fetch_allow: frozenset[str] = frozenset()  # host:port pairs fetched from though they are not public: laptops
+    throttle_rate: float | None = None  # requests a second that the HTTP API in front lets through; None: not known
     max_waiting: int = 8  # requests that a plain web server works on or holds, while others are told to come back
     warmup_hold_ms: int = 75  # how long a fanned-out ping keeps its environment busy; lambda-warmer's default
     threads: int = 1
@@ -160,6 +161,7 @@ class Settings:
                 "function-url, rest, or both with a comma between them",
             ),
             url_fetch_allow=frozenset(_list(env, "URL_FETCH_ALLOW")),
+            throttle_rate=_read(env, "THROTTLE_RATE", _positive(float), None, "a number above 0, such as 10"),
             max_waiting=_read(env, "MAX_WAITING", _up_to_32, cls.max_waiting, "a whole number from 1 to 32"),
             warmup_hold_ms=_read(
                 env, "WARMUP_HOLD_MS", _from_zero, cls.warmup_hold_ms, "a whole number of milliseconds from 0"

@@ -163,18 +163,22 @@ class Emulator:
         self._log.seek(0)
         return self._log.read()
 
-    def resident_bytes(self) -> int:
-        """Give the memory that the runtime's process occupies now."""
+    def runtime_pid(self) -> int:
+        """Give the process that the function runs in."""
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
                 command = (status.parent / "cmdline").read_bytes()
-                fields = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
+                parent = status.read_text(encoding="utf-8").split("PPid:")[1].split()[0]
             except OSError:  # a process that ended meanwhile
                 continue
-            ours = int(fields.get("PPid", "0")) == self._process.pid
-            if ours and self._client.encode() in command:
-                return int(fields["VmRSS"].split()[0]) * 1024
+            if int(parent) == self._process.pid and self._client.encode() in command:
+                return int(status.parent.name)
         raise RuntimeError(f"The function's process is gone:\n{self.log()}")
+
+    def resident_bytes(self) -> int:
+        """Give the memory that the runtime's process occupies now."""
+        status = Path(f"/proc/{self.runtime_pid()}/status").read_text(encoding="utf-8")
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
     @property
     def alive(self) -> bool:

@@ -1,7 +1,7 @@
 """No event, whatever it holds, leads to an exception that nobody foresaw: in this process, and under the emulator.
 
 Everything around the function works here, so that whatever fails is the event's fault and has to be a 4xx.
-`FUZZ_EXAMPLES=20000 pytest --no-cov tests/test_fuzz.py --hypothesis-seed=1` runs it longer, and not the same way twice.
+`make fuzz EXAMPLES=20000` runs it longer, and not the same way twice.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 # A client that sends nothing for so long gives its place to another.
 SILENCE_S = 30.0
-# How long a refused client may go on sending what nobody reads: a connection that is closed on a sender loses the answer.
+# How long a refused client may go on sending what nobody reads: who is cut off while sending may lose the answer.
 LINGERING_S = 10.0
 
 

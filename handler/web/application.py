@@ -28,7 +28,7 @@ from handler.web.neighbours import CONTRACTS
 from handler.web.removebg import EXPOSED_HEADERS
 from handler.web.scope import invocation_of, trigger_of
 from handler.web.uploads import PATH as UPLOADS
-from handler.web.uploads import document
+from handler.web.uploads import document as form_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -80,13 +80,13 @@ def build(pipeline: Pipeline, *around: Middleware) -> Starlette:
 
     async def credits_left(request: Request) -> Response:
         await run_in_threadpool(keys.check, request.headers)
-        return JSONResponse(account(), headers=rate_limit_headers())
+        return JSONResponse(account(), headers=rate_limit_headers(request.scope))
 
     async def uploads(request: Request) -> Response:
         await run_in_threadpool(keys.check, request.headers)
         pipeline.check()
         place = await run_in_threadpool(pipeline.exchange.place, pipeline.settings.max_input_bytes)
-        return JSONResponse(document(place), 201, rate_limit_headers())
+        return JSONResponse(form_of(place), 201, rate_limit_headers(request.scope))
 
     async def description(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         from handler.web.openapi import openapi  # noqa: PLC0415 - one request in many asks for it
@@ -124,6 +124,7 @@ def build(pipeline: Pipeline, *around: Middleware) -> Starlette:
         exception_handlers={CutoutError: cutout_error, HTTPException: http_error},
         middleware=middleware,
     )
+    application.state.throttle_rate = pipeline.settings.throttle_rate
     # A path with one more slash is an unknown one: Starlette's redirection knows nothing of a stage's prefix.
     application.router.redirect_slashes = False
     return application

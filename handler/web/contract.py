@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Scope
 
     from handler.errors import CutoutError
     from handler.job import File, FileFormat
@@ -37,7 +38,7 @@ class Contract:
     answer: Callable[[Request, File, Wish], Response]
     status: Callable[[CutoutError], int]
     document: Callable[[CutoutError], dict[str, Any]]
-    headers: Callable[[], dict[str, str]]  # of every answer
+    headers: Callable[[Scope], dict[str, str]]  # of every answer
     error_example: dict[str, Any]
     gives_url: Callable[[Request, Wish], bool] = lambda *_: False  # such a request can be answered with a file's URL
     url_hint: str = ""  # a sentence for others: how to ask for that

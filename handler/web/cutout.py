@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from handler.web.contract import Contract
     from handler.web.keys import KeyRing
     from handler.web.parameters.read import Wish
+    from handler.web.source import Got
 
 BACKDROPS = tuple(row.name for row in BACKGROUNDS)
 
@@ -88,7 +89,7 @@ class CutOut:
         match outcome := await run_in_threadpool(cut_out):
             case Done(files=(file,)):
                 response = self._contract.answer(request, file, asked.wish)
-                response.headers.update(self._contract.headers())
+                response.headers.update(self._contract.headers(request.scope))
                 return response
             case Failed(error=error):
                 raise error
@@ -138,17 +139,24 @@ class Asked:
             raise faults[0] if len(faults) == 1 else Several(faults)
 
     def order(self, output: Output, trigger: TriggerName, pipeline: Pipeline, invocation: Invocation) -> Order:
-        """Make the job of one output, for which pictures are fetched that are elsewhere. Raises as `fetched` does."""
-        picture = self._source.read(pipeline, invocation)
-        backdrop, backdrops_upload = self._body.files.get(BG_IMAGE_FILE.name), None
-        if self._backdrop_url:
-            got = fetched(BG_IMAGE_URL.name, self._backdrop_url, pipeline, invocation)
-            backdrop, backdrops_upload = got.data, got.upload
+        """Make the job of one output, for which pictures are got that are elsewhere. Raises as `fetched` does."""
+        picture, beneath = self._got(pipeline, invocation)
+        backdrop = self._body.files.get(BG_IMAGE_FILE.name) if beneath is None else beneath.data
         if backdrop is not None:
             rendering = dataclasses.replace(output.rendering, background=Inline(backdrop))
             output = dataclasses.replace(output, rendering=rendering)
         job = Job(trigger, Inline(picture.data), (output,), self.wish.region)
-        return Order(job, picture.upload, backdrops_upload)
+        return Order(job, picture.upload, None if beneath is None else beneath.upload)
+
+    def _got(self, pipeline: Pipeline, invocation: Invocation) -> tuple[Got, Got | None]:
+        """Get the picture, and at the same time the one that a parameter puts behind it, if one does."""
+        if not self._backdrop_url:
+            return self._source.read(pipeline, invocation), None
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one request in many needs it
+
+        with ThreadPoolExecutor(1) as beside:
+            beneath = beside.submit(fetched, BG_IMAGE_URL.name, self._backdrop_url, pipeline, invocation)
+            return self._source.read(pipeline, invocation), beneath.result()
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def http_error(request: Request, error: Exception) -> Response:
 def refusal(scope: Scope, error: CutoutError, headers: Mapping[str, str]) -> Response:
     """Answer an error as the contract of the request's path has it."""
     contract = contract_at(scope["path"])
-    return JSONResponse(contract.document(error), contract.status(error), {**contract.headers(), **headers})
+    return JSONResponse(contract.document(error), contract.status(error), {**contract.headers(scope), **headers})
 
 
 class Faults:

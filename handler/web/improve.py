@@ -60,7 +60,7 @@ class Improve:
         if faults:
             raise faults[0] if len(faults) == 1 else Several(faults)
         token = await run_in_threadpool(self._keep, source, notes, invocation_of(request))
-        return JSONResponse({"id": token}, headers=rate_limit_headers())
+        return JSONResponse({"id": token}, headers=rate_limit_headers(request.scope))
 
     def _keep(self, source: Source, notes: dict[str, str], invocation: Invocation) -> str:
         """Keep the picture, which is recognised first: what is none is of no use to anybody."""

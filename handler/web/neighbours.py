@@ -1,6 +1,8 @@
 """Two services whose requests are nearly the same: PhotoRoom's POST /v1/segment, Clipdrop's POST /remove-background/v1.
 
-https://docs.photoroom.com/remove-background-api-basic-plan and https://clipdrop.co/apis/docs/remove-background
+https://docs.photoroom.com/remove-background-api-basic-plan and https://clipdrop.co/apis/docs/remove-background, whose
+statuses are 401 for a missing key and 403 for one that is not known or was revoked. Its 406, for an Accept header that
+names no format there is, is a PNG here.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ PHOTOROOM = Contract(
         "status_code": error.status,
         "type": "missing_image" if isinstance(error, MissingSource) else error.code,
     },
-    headers=dict,
+    headers=lambda _: {},
     error_example={"detail": "Send a picture as image_file (multipart) …", "status_code": 400, "type": "missing_image"},
 )
 
@@ -98,7 +100,7 @@ CLIPDROP = Contract(
     answer=_dropped,
     status=_dropped_status,
     document=lambda error: {"error": str(error)},
-    headers=dict,
+    headers=lambda _: {},
     error_example={"error": "Send your API key in the header X-Api-Key."},
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from handler.web.account import account, rate_limit_headers
+from handler.web.account import RATE_LIMIT_HEADERS, account
 from handler.web.improve import PATH as IMPROVE
 from handler.web.neighbours import CLIPDROP, CONTRACTS, PHOTOROOM
 from handler.web.parameters.kinds import UPLOAD_PATTERN, Boolean
@@ -36,8 +36,8 @@ HEADER_MEANINGS = {
     "X-Foreground-Left": "Where the subject begins in the result, in pixels",
     "X-Foreground-Width": "Width of the subject in the result, in pixels",
     "X-Foreground-Height": "Height of the subject in the result, in pixels",
-    "X-RateLimit-Limit": "Always the same: requests are not counted here",
-    "X-RateLimit-Remaining": "Always the same: requests are not counted here",
+    "X-RateLimit-Limit": "Requests a minute that the gateway lets through, from all callers together",
+    "X-RateLimit-Remaining": "One less: how many others have sent is not known here",
     "X-RateLimit-Reset": "The next full minute, in seconds since the epoch",
 }
 BODY = (
@@ -185,7 +185,8 @@ def _json_answer() -> Document:
 
 def _refusal(contract: Contract, code: str, words: str) -> Document:
     schema = {"$ref": f"#/components/schemas/{contract.service}"}
-    headers = (*contract.headers(), *(["Retry-After"] if code in {"429", "503"} else []))
+    limits = RATE_LIMIT_HEADERS if contract is REMOVEBG else ()
+    headers = (*limits, "Retry-After") if code in {"429", "503"} else limits
     return {
         "description": words,
         "headers": _headers(headers),
@@ -200,7 +201,7 @@ def _account() -> Document:
         "responses": {
             "200": {
                 "description": "Numbers that let every client go on",
-                "headers": _headers(rate_limit_headers()),
+                "headers": _headers(RATE_LIMIT_HEADERS),
                 "content": {"application/json": {"schema": _shape(account())}},
             },
             "403": _refusal(REMOVEBG, "403", REFUSALS["403"]),

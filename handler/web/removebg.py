@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from handler.errors import error_document
 from handler.pixels.encode import MEDIA_TYPES
-from handler.web.account import rate_limit_headers
+from handler.web.account import RATE_LIMIT_HEADERS, rate_limit_headers
 from handler.web.contract import Contract
 from handler.web.parameters.table import TABLE
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BOX_HEADERS = ("X-Foreground-Top", "X-Foreground-Left", "X-Foreground-Width", "X-Foreground-Height")
 EXPOSED_HEADERS = (
     *("X-Width", "X-Height", "X-Credits-Charged", "X-Type", *BOX_HEADERS),
-    *rate_limit_headers(),
+    *RATE_LIMIT_HEADERS,
 )
 # Nothing is classified here.
 FOREGROUND_TYPE = "other"

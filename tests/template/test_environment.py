@@ -68,6 +68,7 @@ GIVEN = (
     ("Outputs", "web: size=hd", "OUTPUTS", "web: size=hd"),
     ("OutputsFrom", "metadata", "OUTPUTS_FROM", "metadata"),
     ("ApiKeysSecretArn", SECRET, "API_KEYS_SECRET_ARN", SECRET),
+    ("ThrottleRate", "3", "THROTTLE_RATE", "3"),
 )
 
 
@@ -102,6 +103,7 @@ def test_a_parameter_that_is_not_given_sets_no_variable() -> None:
         "OUTPUT_PREFIX",
         "OUTPUT_FORMAT",
         "OUTPUTS_FROM",
+        "THROTTLE_RATE",
     }
 
 

@@ -4,7 +4,7 @@ The invariant, after every step: each newest upload has for each of its renditio
 error report about it, or a message of it is still to come. And at the end, when everything has been delivered, no
 message is left.
 
-`DELIVERIES=2000 pytest --no-cov tests/triggers/test_deliveries.py` runs it longer, and not the same way twice.
+`make fuzz DELIVERIES=2000` runs it longer, and not the same way twice.
 """
 
 from __future__ import annotations

@@ -308,6 +308,17 @@ def test_a_gateways_seconds_count_from_the_requests_arrival(
 
 
 @pytest.mark.parametrize("sender", ["rest", "http-api"])
+def test_nothing_is_done_for_a_caller_whose_gateway_has_answered_already(
+    awaken: Awaken, brightness: Path, picture: bytes, sender: Sender, log: Log
+) -> None:
+    function = awaken(MODEL_DIR=str(brightness))
+    assert read(function(arrived(sender, picture, 31))).status == 503
+    assert not function.model.loaded
+    (line,) = log.of("picture")
+    assert not [name for name in line if name.endswith("_ms")], "no stage was begun"
+
+
+@pytest.mark.parametrize("sender", ["rest", "http-api"])
 @pytest.mark.parametrize("seconds_ago", [86_400, -600], ids=["a day ago", "by a clock that is ahead"])
 def test_a_request_that_was_saved_and_sent_again_has_a_gateways_whole_time_and_no_more(
     awaken: Awaken, brightness: Path, picture: bytes, sender: Sender, seconds_ago: int

@@ -242,7 +242,8 @@ def test_too_many_bytes_are_refused_in_every_way(awaken: Awaken, brightness: Pat
     assert not function.model.loaded
 
 
-NOT_FILES = sorted(NAMES - {"image_file", "bg_image_file"})
+# A base64 text travels as a file where a client is made from the OpenAPI document.
+NOT_FILES = sorted(NAMES - {"image_file", "bg_image_file", "image_file_b64"})
 
 
 @pytest.mark.parametrize("name", NOT_FILES)
@@ -251,6 +252,12 @@ def test_a_parameter_sent_as_a_file_is_refused_by_its_name(function: Function, p
     asked = multipart(function, {}, {"image_file": ("a", picture), name: ("b", picture)})
     assert asked.status == 400
     assert "as a file" in {error["code"]: error["detail"] for error in asked.errors}[f"invalid_{name}"]
+
+
+def test_a_base64_text_may_come_as_a_file(function: Function, picture: bytes) -> None:
+    assert multipart(function, {}, {"image_file_b64": ("a.txt", b64(picture).encode())}).status == 200
+    asked = multipart(function, {}, {"image_file_b64": ("a.png", picture)})
+    assert (asked.status, asked.error["code"]) == (400, "failed_to_read_image")
 
 
 def test_an_empty_file_field_of_a_parameter_is_not_given(function: Function, picture: bytes) -> None:

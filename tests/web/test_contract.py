@@ -6,11 +6,9 @@ The picture is 64×64 and the network takes 64×64, so that the matte is the pic
 from __future__ import annotations
 
 import base64
-import io
 import itertools
 import json
-import zipfile
-from dataclasses import dataclass
+import threading
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
@@ -21,35 +19,21 @@ from PIL import Image
 from local import events
 from tests.clients import REMOVEBG, SENDERS, Answered, Sender
 from tests.hostile import Answer, hostile
-from tests.pictures import quarters, save
+from tests.oracle import BEACH, FAINT_BLOCK, WHITE_BLOCK, box_of, check, photograph, seen
+from tests.pictures import save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from tests.clients import Function
     from tests.conftest import Awaken
+    from tests.hostile import Seen
 
 Kind = Literal["multipart", "urlencoded", "json"]
 KINDS: tuple[Kind, ...] = ("multipart", "urlencoded", "json")
 
-SIDE = 64
-WHITE_BLOCK = (8, 16, 28, 32)  # left, top, right, bottom
-FAINT_BLOCK = (40, 40, 56, 56)  # of alpha 100: gone where edges are hard
-BOTH = (8, 16, 56, 56)
-
-
-def photograph() -> bytes:
-    pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
-    for (left, top, right, bottom), value in ((WHITE_BLOCK, 255), (FAINT_BLOCK, 100)):
-        pixels[top:bottom, left:right] = value
-    return save(Image.fromarray(pixels))
-
-
 PHOTOGRAPH = photograph()
-BEACH = save(quarters(96, 64))
 
 
 def send(
@@ -74,46 +58,6 @@ def send(
         body = json.dumps({**typed, "image_file_b64": encoded}).encode()
         headers = {"content-type": "application/json"}
     return function.ask("POST", path, body, {**headers, "accept": accept})
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A result as a client sees it, whatever its format."""
-
-    rgb: NDArray[np.float64]
-    alpha: NDArray[np.float64]  # 255 where there is none
-    format: str
-    mode: str
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.alpha.shape[1], self.alpha.shape[0]
-
-
-def seen(answer: Answered) -> Seen:
-    assert answer.status == 200, answer.body[:500]
-    if answer.headers["content-type"] == "application/zip":
-        with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
-            assert archive.namelist() == ["color.jpg", "alpha.png"]
-            colours = Image.open(io.BytesIO(archive.read("color.jpg")))
-            alpha = Image.open(io.BytesIO(archive.read("alpha.png")))
-            assert (colours.format, colours.mode, alpha.format, alpha.mode) == ("JPEG", "RGB", "PNG", "L")
-            assert colours.size == alpha.size
-            return Seen(np.asarray(colours, float), np.asarray(alpha, float), "ZIP", "RGBA")
-    image = answer.picture
-    assert answer.headers["content-type"] == f"image/{str(image.format).lower()}"
-    rgba = np.asarray(image.convert("RGBA"), float)
-    return Seen(rgba[..., :3], rgba[..., 3], str(image.format), image.mode)
-
-
-def box_of(headers: dict[str, str]) -> tuple[int, int, int, int]:
-    left, top, width, height = (int(headers[f"x-foreground-{side}"]) for side in ("left", "top", "width", "height"))
-    return left, top, left + width, top + height
-
-
-def box_seen(alpha: NDArray[np.float64]) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero((alpha >= 13).any(axis=1)), np.flatnonzero((alpha >= 13).any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 # What a client may ask for, by what it does; bg_image_file stands for a picture that only multipart can carry.
@@ -149,125 +93,6 @@ def pairs() -> Iterator[dict[str, str]]:
     for one, other in itertools.combinations(wishes, 2):
         if one[0] != other[0] and {one[0], other[0]} != {"bg_color", "bg_image_file"}:
             yield dict([one, other])
-
-
-def expected_margins(text: str, width_px: int, height_px: int) -> tuple[int, int, int, int]:
-    """Give what is added at the top, right, bottom and left of a subject of this size."""
-    return {
-        "0": (0, 0, 0, 0),
-        "10px": (10, 10, 10, 10),
-        "25%": (height_px // 4, width_px // 4, height_px // 4, width_px // 4),
-        "10px 25%": (10, width_px // 4, 10, width_px // 4),
-        "1px 2px 3px 4px": (1, 2, 3, 4),
-    }[text]
-
-
-def expected_layout(fields: dict[str, str]) -> tuple[tuple[int, int], tuple[float, float, float, float]]:
-    """Say by the contract's words how large the canvas is and where the subject is on it."""
-    left, top, right, bottom = BOTH
-    if fields.get("semitransparency") == "false" or "50%" in fields.get("roi", "") or "32px" in fields.get("roi", ""):
-        left, top, right, bottom = WHITE_BLOCK
-    width, height = right - left, bottom - top
-    canvas = [SIDE, SIDE]
-    if fields.get("crop") == "true":
-        above, after, below, before = expected_margins(fields.get("crop_margin", "0"), width, height)
-        canvas = [before + width + after, above + height + below]
-        left, top = before, above
-    across, down = (int(part) for part in fields.get("aspect_ratio", "0:0").split(":"))
-    if across:
-        wider = [max(canvas[0], round(canvas[1] * across / down)), max(canvas[1], round(canvas[0] * down / across))]
-        left, top = left + (wider[0] - canvas[0]) // 2, top + (wider[1] - canvas[1]) // 2
-        canvas = wider
-    scaled: tuple[float, float] = (width, height)
-    position = fields.get("position", "original")
-    middle = (left + width / 2, top + height / 2)
-    if fields.get("scale", "original") != "original":
-        factor = int(fields["scale"].removesuffix("%")) / 100 * min(canvas[0] / width, canvas[1] / height)
-        scaled = (width * factor, height * factor)
-        position = fields.get("position", "center")
-    free = [canvas[axis] - scaled[axis] for axis in (0, 1)]
-    if position == "original":
-        corner = [min(max(0, middle[axis] - scaled[axis] / 2), free[axis]) for axis in (0, 1)]
-    else:
-        shares = {"center": (0.5, 0.5), "0% 100%": (0, 1)}[position]
-        corner = [shares[axis] * free[axis] for axis in (0, 1)]
-    shrink = min(1.0, int(fields.get("max_side", "999")) / max(canvas))
-    size = int(canvas[0] * shrink + 1e-9), int(canvas[1] * shrink + 1e-9)
-    box = (corner[0], corner[1], corner[0] + scaled[0], corner[1] + scaled[1])
-    return size, (box[0] * shrink, box[1] * shrink, box[2] * shrink, box[3] * shrink)
-
-
-def check(fields: dict[str, str], answer: Answered) -> None:
-    """Hold an answer to what the contract says of these fields."""
-    result = seen(answer)
-    size, box = expected_layout(fields)
-    has_matte_alone = fields.get("channels") == "alpha" and fields.get("format") != "zip"
-    has_shadow = fields.get("add_shadow") == "true" and fields.get("shadow_type") != "none" and not has_matte_alone
-    ground = None if has_matte_alone else fields.get("bg_color") or fields.get("bg_image_file")
-    is_flat = not has_matte_alone and (ground in {"00ff00", "beach"} or fields.get("format") == "jpg")
-
-    # The network looks at a region alone, enlarged: its edges are soft there.
-    assert result.size == (pytest.approx(size, abs=2) if "roi" in fields else size)
-    assert (answer.headers["x-width"], answer.headers["x-height"]) == (str(result.size[0]), str(result.size[1]))
-    assert answer.headers["x-credits-charged"] == "0"
-    assert answer.headers.get("x-type") == (None if fields.get("type_level") == "none" else "other")
-    told = box_of(answer.headers)
-    assert told == pytest.approx(box, abs=2)  # bilinear enlargement and rounding move an edge by a pixel or two
-    if not {"scale", "roi", "max_side"} & set(fields):
-        assert told == pytest.approx(box, abs=0.51)
-
-    formats = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "zip": "ZIP"}
-    expected_format = formats.get(fields.get("format", "auto"))
-    fills = result.size == (told[2] - told[0], told[3] - told[1]) and result.alpha.min() == 255 and not has_matte_alone
-    assert result.format == (expected_format or ("JPEG" if is_flat or fills else "PNG"))
-
-    alpha = result.rgb[..., 0] if has_matte_alone else result.alpha
-    if has_matte_alone:
-        # WebP has no grey; JPEG is not exact.
-        assert result.mode == "L" or result.format == "WEBP"
-    elif is_flat:
-        assert result.alpha.min() == 255
-    elif ground is None and not has_shadow:
-        assert box_seen(alpha) == told
-        if fields.get("semitransparency") == "false":
-            assert set(np.unique(alpha)) <= {0, 255}
-    inside = alpha[round(box[1]) + 3 : round(box[3]) - 3, round(box[0]) + 3 : round(box[2]) - 3]
-    assert inside.max() >= 250
-    corner = _empty_corner(size, box)
-    if corner is not None and not has_shadow:
-        _check_corner(corner, fields, result, is_flat=is_flat, has_matte_alone=has_matte_alone)
-
-
-def _empty_corner(size: tuple[int, int], box: tuple[float, float, float, float]) -> tuple[int, int] | None:
-    """Find a corner of the canvas that is at least 4 px from the subject."""
-    for column, row in ((0, 0), (size[0] - 1, 0), (0, size[1] - 1), (size[0] - 1, size[1] - 1)):
-        if not (box[0] - 4 <= column <= box[2] + 4 and box[1] - 4 <= row <= box[3] + 4):
-            return column, row
-    return None
-
-
-def _check_corner(
-    corner: tuple[int, int], fields: dict[str, str], result: Seen, *, is_flat: bool, has_matte_alone: bool
-) -> None:
-    column, row = corner
-    colour, alpha = result.rgb[row, column], result.alpha[row, column]
-    if has_matte_alone:
-        assert colour.max() <= 6
-        return
-    if fields.get("bg_color") == "00ff00":
-        assert colour.tolist() == pytest.approx([0, 255, 0], abs=8)
-    elif fields.get("bg_color") == "00ff0080" and not is_flat:
-        assert (*colour, alpha) == pytest.approx((0, 255, 0, 128), abs=8)
-    elif fields.get("bg_color") == "00ff0080":
-        assert colour.tolist() == pytest.approx([127, 255, 127], abs=8)
-    elif "bg_image_file" in fields:
-        width_px, height_px = result.size
-        named = {(0, 0): (220, 20, 20), (1, 0): (20, 200, 20), (0, 1): (20, 20, 220), (1, 1): (255, 255, 255)}
-        assert colour.tolist() == pytest.approx(named[int(column > width_px / 2), int(row > height_px / 2)], abs=20)
-    elif is_flat:
-        assert colour.min() >= 250
-    else:
-        assert alpha == 0
 
 
 @pytest.mark.parametrize("first", [None, *WISHES])
@@ -354,6 +179,20 @@ def test_pictures_are_fetched_from_urls(awaken: Awaken, brightness: Path) -> Non
         expected = send(function, "multipart", {"format": "png"}, backdrop=BEACH)
     assert answers == {expected.body}
     assert expected.picture.getpixel((0, 0)) == (220, 20, 20)
+
+
+def test_a_picture_and_its_background_are_fetched_at_the_same_time(awaken: Awaken, brightness: Path) -> None:
+    both = threading.Barrier(2, timeout=5)
+
+    def once_both_are_asked_for(seen: Seen) -> Answer:
+        both.wait()
+        return Answer(200, PHOTOGRAPH if seen.path == "/a.png" else BEACH)
+
+    with hostile(once_both_are_asked_for) as server:
+        function = awaken(MODEL_DIR=str(brightness), URL_FETCH_ALLOW=server.url.removeprefix("http://"))
+        urls = {"image_url": f"{server.url}/a.png", "bg_image_url": f"{server.url}/b.png", "format": "png"}
+        answer = function.ask("POST", body=json.dumps(urls).encode(), headers={"content-type": "application/json"})
+    assert answer.picture.getpixel((0, 0)) == (220, 20, 20)
 
 
 def test_a_download_that_fails_names_what_it_was_for(awaken: Awaken, brightness: Path) -> None:
@@ -468,3 +307,17 @@ def test_limits_are_numbers_that_no_client_waits_for(function: Function) -> None
         )
         assert 0 < remaining <= limit
         assert reset % 60 == 0
+
+
+@pytest.mark.parametrize(("sender", "limit"), [("http-api", 180), ("function-url", 500), ("rest", 500), ("alb", 500)])
+def test_behind_an_http_api_the_limit_is_its_throttle(
+    awaken: Awaken, brightness: Path, sender: Sender, limit: int
+) -> None:
+    function = awaken(MODEL_DIR=str(brightness), THROTTLE_RATE="3")
+    for answer in (
+        function.cut_out(PHOTOGRAPH, sender=sender),
+        function.cut_out(b"none", sender=sender),
+        function.ask("GET", "/v1.0/account", sender=sender),
+    ):
+        told = (answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"])
+        assert told == (str(limit), str(limit - 1))

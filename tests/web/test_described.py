@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from schemathesis import BaseSchema
     from starlette.applications import Starlette
 
 pytestmark = pytest.mark.slow
@@ -66,7 +67,9 @@ def addresses() -> Iterator[dict[str, str]]:
 
 def started(model: Path, addresses: dict[str, str], **more: str) -> Starlette:
     host = next(iter(addresses.values())).split("/")[2]
-    return build(Pipeline(Settings.from_env({"MODEL_DIR": str(model), "URL_FETCH_ALLOW": host, "THREADS": "2", **more})))
+    return build(
+        Pipeline(Settings.from_env({"MODEL_DIR": str(model), "URL_FETCH_ALLOW": host, "THREADS": "2", **more}))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,7 @@ def application(u2netp: Path, addresses: dict[str, str]) -> Starlette:
 
 @pytest.fixture(scope="module")
 def quick_application(brightness: Path, addresses: dict[str, str]) -> Starlette:
-    """Give the same with a network of some milliseconds, for the many requests that try each value of each parameter."""
+    """Give the same with a network of some milliseconds: each value of each parameter makes many requests."""
     return started(brightness, addresses)
 
 
@@ -87,7 +90,7 @@ def guarded_application(brightness: Path, addresses: dict[str, str]) -> Starlett
     return started(brightness, addresses, API_KEYS="hush")
 
 
-def described_by(settings: Settings) -> Any:
+def described_by(settings: Settings) -> BaseSchema:
     """Read the document of an application with these settings, which need no model for it."""
     schemathesis.openapi.format("binary", FILE_NAMES)
     schemathesis.openapi.media_type("application/octet-stream", FILE_NAMES.map(FILES.__getitem__))
@@ -170,14 +173,20 @@ def alone(value: Any) -> Any:
 
 
 def written(value: Any, schema: dict[str, Any]) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, int | float):
-        return str(value)
-    if not isinstance(value, str):
-        return value
+    match value:
+        case bool():
+            return str(value).lower()
+        case float() if value.is_integer():
+            return str(int(value))
+        case int() | float():
+            return str(value)
+        case str():
+            return text_as_read(value, schema)
+        case _:
+            return value
+
+
+def text_as_read(value: str, schema: dict[str, Any]) -> Any:
     if FILES.get(value) == b"":
         return ""
     text = value.strip()
