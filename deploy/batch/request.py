@@ -14,7 +14,7 @@ from deploy.batch.manifest import FIELDS, FORMAT
 from deploy.stack import RefusedError
 from handler.errors import CutoutError
 from handler.settings import Settings
-from handler.triggers.uploads.options import rendering_of_arguments
+from handler.triggers.uploads.options import asked_by_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,10 @@ class Job:
 
 
 def arguments_of(options: Sequence[str], settings: Settings) -> dict[str, str]:
-    """Read `name=value` texts, and hold them to what the function takes. Raises RefusedError."""
+    """Read `name=value` texts, `+` for a space in a value, and hold them to what the function takes.
+
+    Raises RefusedError.
+    """
     arguments: dict[str, str] = {}
     for option in options:
         name, given, value = option.partition("=")
@@ -47,9 +50,9 @@ def arguments_of(options: Sequence[str], settings: Settings) -> dict[str, str]:
             raise RefusedError(f"OPTIONS has {option!r}; name=value is needed, such as format=webp.")
         if name in arguments:
             raise RefusedError(f"OPTIONS names {name} twice.")
-        arguments[name] = value
+        arguments[name] = value.replace("+", " ")  # as in OUTPUTS
     try:
-        rendering_of_arguments(arguments, settings)
+        asked_by_arguments(arguments, settings)
     except CutoutError as error:
         raise RefusedError(f"OPTIONS: {error}") from error
     if len(arguments) > MAX_ARGUMENTS:
@@ -99,4 +102,6 @@ def create_job(job: Job, etag: str, version_id: str | None) -> dict[str, Any]:
 
 def settings_of(parameters: Mapping[str, str]) -> Settings:
     """Give the function's settings, as far as options are read by them."""
-    return Settings.from_env({"OUTPUT_FORMAT": parameters.get("OutputFormat", "")})
+    return Settings.from_env(
+        {"OUTPUT_FORMAT": parameters.get("OutputFormat", ""), "OUTPUTS": parameters.get("Outputs", "")}
+    )

@@ -13,7 +13,8 @@ from moto import mock_aws
 
 from deploy.batch.__main__ import main
 from deploy.batch.request import MAX_ARGUMENTS, settings_of
-from handler.triggers.uploads.options import NAMES, rendering_of_arguments
+from handler.triggers.uploads.options import asked_by_arguments
+from handler.web.parameters.renditions import NAMES
 from tests.deploy.aws import REGION, answer, fresh_session, make_stack, refusing
 from tests.deploy.desk import ALIAS
 from tests.template.stack import stack, template
@@ -241,7 +242,7 @@ def test_seconds_of_ones_own_stack_are_taken(session: boto3.Session, capsys: pyt
         (["staging", "--prefix", "nothing/"], "s3://uploads/nothing/ holds no picture"),
         (["staging", "--options", "webp"], "OPTIONS has 'webp'; name=value is needed"),
         (["staging", "--options", "size=hd size=4k"], "names size twice"),
-        (["staging", "--options", "colour=red"], "names 'colour', which is not known here"),
+        (["staging", "--options", "colour=red"], "'colour' is not known here"),
         (["staging", "--options", "size=enormous"], "size"),
         (["staging", "--options", "format=auto"], "format='auto' makes no sense"),
     ],
@@ -261,12 +262,12 @@ def test_what_makes_no_sense_is_said_before_anything_is_made(
 
 def test_more_options_than_s3_hands_on_are_refused(session: boto3.Session, capsys: pytest.CaptureFixture[str]) -> None:
     options = (
-        "size=hd format=png channels=rgba semitransparency=true crop=true crop_margin=0 scale=original position=center "
-        "add_shadow=false shadow_type=none shadow_opacity=50 bg_color=fff"
+        "size=hd max_side=1024 format=png channels=rgba semitransparency=true roi=0+0+9px+9px crop=true crop_margin=0 "
+        "aspect_ratio=1:1 scale=original position=center add_shadow=false shadow_type=none shadow_opacity=50 bg_color=fff"
     )
     given = dict(option.split("=") for option in options.split())
     assert set(given) == set(NAMES)
-    rendering_of_arguments(given, settings_of(PARAMETERS))
+    asked_by_arguments({**given, "roi": "0 0 9px 9px"}, settings_of(PARAMETERS))  # each makes sense
     assert main(["staging", "--options", options], session) == 1
     assert f"S3 hands on {MAX_ARGUMENTS} at most" in capsys.readouterr().err
 
