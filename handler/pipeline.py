@@ -290,10 +290,13 @@ class _Passage:
                 return pack(painting.pixels, max_bytes)
             return encode(painting.pixels, painting.file_format, max_bytes)
         except ResultTooLarge as error:
-            assert max_bytes is not None  # noqa: S101 - for mypy: else there was no limit
-            time_ms = deadline.left_ms(self._invocation, deadline.ANSWER_MS)
-            fits = fitting(painting, output.alternatives, max_bytes, time_ms)
-            raise ResultTooLarge(" ".join([str(error), advice(fits), output.alternatives.otherwise]).strip()) from error
+            sentence = str(error)
+        # Out here, where nothing holds any more what the encoder had.
+        assert max_bytes is not None  # noqa: S101 - for mypy: else there was no limit
+        time_ms = deadline.left_ms(self._invocation, deadline.ANSWER_MS)
+        most_px = self._limits.trial_px(painting.pixels.shape[0] * painting.pixels.shape[1])
+        fits = fitting(painting, output.alternatives, max_bytes, time_ms, most_px)
+        raise ResultTooLarge(" ".join(filter(None, [sentence, advice(fits), output.alternatives.otherwise])))
 
     def _handed_over(self, file: File) -> File:
         with self._watch.stage("deliver"):

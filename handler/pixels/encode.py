@@ -36,7 +36,7 @@ def encode(pixels: NDArray[np.uint8], file_format: FileFormat, max_bytes: int | 
     """Encode (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA; no metadata is written.
 
     With `max_bytes`, the work ends as soon as the file is larger. Raises InvalidDimensions where a side is longer than
-    the format can hold, ResultTooLarge beyond `max_bytes`, OutOfMemory.
+    the format can hold, or there is more detail; ResultTooLarge beyond `max_bytes`, OutOfMemory.
     """
     require_encodable(file_format, pixels.shape[1], pixels.shape[0])
     out = Bounded(max_bytes)
@@ -47,7 +47,15 @@ def encode(pixels: NDArray[np.uint8], file_format: FileFormat, max_bytes: int | 
             # (`make bench-encode`).
             image.save(out, "PNG", compress_level=1, compress_type=3)  # 3: zlib's Z_RLE
         elif file_format == "webp":
-            image.save(out, "WEBP", quality=90, alpha_quality=100, method=0)  # the same command
+            try:
+                image.save(out, "WEBP", quality=90, alpha_quality=100, method=0)  # the same command
+            except ValueError as error:
+                # libwebp has 512 kB for what its blocks are like (VP8_ENC_ERROR_PARTITION0_OVERFLOW), which is too
+                # little for noise of some 17 megapixels: https://developers.google.com/speed/webp/docs/api
+                raise InvalidDimensions(
+                    f"The result of {pixels.shape[1]:,}×{pixels.shape[0]:,} px has more detail than WebP holds "
+                    f"({error}). Ask for png, or for a smaller size."
+                ) from error
         else:
             image.save(out, "JPEG", quality=90, subsampling=0)
         return out.getvalue()

@@ -88,13 +88,18 @@ def _least(formats: tuple[FileFormat, ...], size: tuple[int, int], bands: Litera
 def advice(fits: tuple[Fit, ...]) -> str:
     """Say what fits, for whoever asked for something that does not."""
     if not fits:
-        return "No other format or size was found to fit in the time that there is."
+        return "No other format or size was found to fit in the time and memory that there are."
     return f"What fits: {'; '.join(str(fit) for fit in fits)}."
 
 
-def fitting(painting: Painting, alternatives: Alternatives, max_bytes: int, time_ms: float) -> tuple[Fit, ...]:
-    """Find what fits: other formats in the same size, else in the largest that fits, and the same format in one."""
-    trial = _Trial(painting, max_bytes, time.monotonic() + time_ms / 1e3)
+def fitting(
+    painting: Painting, alternatives: Alternatives, max_bytes: int, time_ms: float, most_px: float
+) -> tuple[Fit, ...]:
+    """Find what fits: other formats in the same size, else in the largest that fits, and the same format in one.
+
+    Nothing is tried that would need more than `time_ms`, or has more than `most_px`.
+    """
+    trial = _Trial(painting, max_bytes, time.monotonic() + time_ms / 1e3, most_px)
     formats = [(words, name) for words, name in alternatives.formats if _can_hold(painting, name)]
     height_px, width_px = painting.pixels.shape[:2]
     sizes = [(words, mp) for words, mp in alternatives.sizes if mp * 1e6 < width_px * height_px]
@@ -111,10 +116,11 @@ def fitting(painting: Painting, alternatives: Alternatives, max_bytes: int, time
 class _Trial:
     """Encodes one painting in several ways, as long as there is time."""
 
-    def __init__(self, painting: Painting, max_bytes: int, deadline: float) -> None:
+    def __init__(self, painting: Painting, max_bytes: int, deadline: float, most_px: float) -> None:
         self._painting = painting
         self._max_bytes = max_bytes
         self._deadline = deadline  # of time.monotonic()
+        self._most_px = most_px
 
     def of(self, words: str, file_format: ResultFormat, max_megapixels: float | None = None) -> Fit | None:
         """Try one way; None where it does not fit, cannot be, or would take too long to know."""
@@ -122,6 +128,8 @@ class _Trial:
         width_px, height_px = bounded_size(pixels.shape[1], pixels.shape[0], max_megapixels)
         is_smaller = max_megapixels is not None
         work_px = width_px * height_px + (pixels.shape[0] * pixels.shape[1] // 4 if is_smaller else 0)
+        if width_px * height_px > self._most_px:
+            return None
         if time.monotonic() + work_px / 1e6 * PER_MEGAPIXEL_MS / 1e3 > self._deadline:
             return None
         max_bytes = int(self._max_bytes * MARGIN) if is_smaller else self._max_bytes

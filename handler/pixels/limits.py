@@ -55,6 +55,10 @@ BYTES_PER_SUBJECT_PX = 12
 # And while it waits for the next file to be made of it: its colours and its alpha.
 BYTES_PER_WAITING_PX = 4
 
+# What a pixel of the result takes once it is painted, and what its dearest encoder, WebP's, takes beside it for noise.
+BYTES_PER_PAINTED_PX = 4
+BYTES_PER_TRIAL_PX = 16
+
 # The estimation of colours holds some rows of each of its sizes: `layers/matting`.
 BYTES_PER_COLUMN = 700
 
@@ -129,6 +133,12 @@ class Limits:
         """
         limits = self._beside_bytes(BYTES_PER_WAITING_PX * waiting_px)
         return int(limits._most_px("PNG", "RGBA", 0, 0))
+
+    def trial_px(self, painted_px: int) -> float:
+        """Say how large a file may be tried beside a painting: whether it fits is no reason to be killed for."""
+        if self.memory is None:
+            return USUAL_MEGAPIXELS * 1e6
+        return max(0.0, (self.memory.spare_bytes - BYTES_PER_PAINTED_PX * painted_px) / BYTES_PER_TRIAL_PX)
 
     def check_claim(self, claim: Claim) -> None:
         """Judge what a file says of itself. Raises ResolutionTooHigh or UnreadableImage."""

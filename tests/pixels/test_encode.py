@@ -133,3 +133,10 @@ def test_metadata_does_not_survive(file_format: str, result: Literal["png", "jpg
     left = opened(encoded)
     assert not left.getexif()
     assert not {"icc_profile", "exif", "xmp", "comment", "Comment", "XML:com.adobe.xmp"} & set(left.info)
+
+
+def test_more_detail_than_webp_holds_is_refused_by_name() -> None:
+    """Noise of 17 megapixels: libwebp gives up, and that was a failure nobody foresaw."""
+    noise = np.tile(np.random.default_rng(1).integers(0, 255, (450, 600, 3), np.uint8), (8, 8, 1))
+    with pytest.raises(InvalidDimensions, match="more detail than WebP holds"):
+        encode(noise, "webp")
