@@ -6,14 +6,17 @@ requests, which Selenium does not.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +28,6 @@ from tests.pictures import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
     from PIL import Image
@@ -51,16 +53,28 @@ new MutationObserver((changes) => {
 
 def chromium() -> str:
     """Find Chromium; as root, Debian's package is installed where there is none. Skips where that cannot be."""
-    if found := next(filter(None, map(shutil.which, NAMES)), None):
+    if found := _found():
         return found
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         pytest.skip("no Chromium here: install the package chromium, or run as root on Debian")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in ("update", "install --yes --no-install-recommends chromium"):
-        subprocess.run(["apt-get", "--quiet", *command.split()], env=environment, check=True, stdout=subprocess.PIPE)  # noqa: S607 - apt-get, from PATH
-    found = shutil.which("chromium")
-    assert found is not None
-    return found
+    with (Path(tempfile.gettempdir()) / "install-chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the tests of other files come here at the same time
+        if _found() is None:
+            environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            for command in ("update", "install --yes --no-install-recommends chromium"):
+                subprocess.run(
+                    ["apt-get", "--quiet", *command.split()],  # noqa: S607 - apt-get, from PATH
+                    env=environment,
+                    check=True,
+                    stdout=subprocess.PIPE,
+                )
+    installed = _found()
+    assert installed is not None
+    return installed
+
+
+def _found() -> str | None:
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager

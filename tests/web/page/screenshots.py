@@ -62,7 +62,7 @@ class Shot:
 
 
 SHOTS = (
-    Shot("page", (1280, 860), "light", compared),
+    Shot("page", (1280, 990), "light", compared),
     Shot("page-first-look", (1280, 720), "light", first_look),
     Shot("page-phone", (390, 844), "dark", touched_up),
 )

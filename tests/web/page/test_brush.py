@@ -63,6 +63,7 @@ def test_what_is_erased_is_gone_undone_and_gone_again(visit: Visit) -> None:
     assert erased.getpixel((120, 105)) == 255
     visit.page.get_by_role("button", name="Undo").click()
     assert visit.take()[1] == untouched
+    assert visit.canvas("paper")[80, 120, 3] == 255
     visit.page.get_by_role("button", name="Redo").click()
     assert np.array_equal(pixels(alpha(visit)), pixels(erased))
     assert visit.page.get_by_role("button", name="Redo").is_disabled()
