@@ -51,7 +51,7 @@ def _lambda_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every test Lambda's variables and none of this machine's."""
     for name in os.environ:
         if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT_", "API_", "WARMUP_", "ALLOWED_")) or name in {
-            *("MODEL_DIR", "TARGET_SIZE", "MIN_INSTANCES", "DEFAULT_SIZE", "THREADS"),
+            *("MODEL_DIR", "TARGET_SIZE", "MIN_INSTANCES", "DEFAULT_SIZE", "THREADS", "THROTTLE_RATE"),
         }:
             monkeypatch.delenv(name)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):

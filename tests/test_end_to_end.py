@@ -209,7 +209,7 @@ def children_of(*parents: int) -> set[int]:
 
 def test_serve_cuts_out_over_plain_http(brightness: Path, picture: bytes) -> None:
     """`make serve`'s command, and a request that comes over a socket."""
-    command = [sys.executable, "-m", "uvicorn", "--factory", "handler.serve:application", "--port", "0"]
+    command = [sys.executable, "-m", "handler.serve", "--port", "0"]
     environment = {
         "PATH": os.environ["PATH"],
         "MODEL_DIR": str(brightness),
