@@ -52,7 +52,7 @@ def _lambda_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("AWS_", "INSPIRENET_", "MAX_", "OUTPUT", "RESULT_", "API_", "WARMUP_")) or name in {
             *("ALLOWED_ORIGINS", "MODEL_DIR", "TARGET_SIZE", "MIN_INSTANCES", "DEFAULT_SIZE", "THREADS"),
-            "STREAM_ANSWERS_TO",
+            *("STREAM_ANSWERS_TO", "THROTTLE_RATE"),
         }:
             monkeypatch.delenv(name)
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):

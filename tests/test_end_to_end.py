@@ -230,7 +230,7 @@ def test_what_no_event_and_no_answer_can_carry_goes_through_the_bucket(
 
 def test_serve_cuts_out_over_plain_http(brightness: Path, picture: bytes) -> None:
     """`make serve`'s command, and a request that comes over a socket."""
-    command = [sys.executable, "-m", "uvicorn", "--factory", "handler.serve:application", "--port", "0"]
+    command = [sys.executable, "-m", "handler.serve", "--port", "0"]
     environment = {
         "PATH": os.environ["PATH"],
         "MODEL_DIR": str(brightness),

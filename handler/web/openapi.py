@@ -44,6 +44,19 @@ BODY = (
     "An empty text, null or an empty file counts as not given. Texts are read in any case of letters, a number or a "
     "boolean as the text that it is written as, and what is not described here is ignored."
 )
+HEALTH: Document = {"status": "ok", "model_loaded": True, "model": "u2netp 1", "warm": True}
+WARMTH: Document = {
+    "status": "success",
+    "message": "…",
+    "model_ready": True,
+    "total_time": 0.6,
+    "endpoint": "/warmup",
+    "timestamp": "2026-01-02T03:04:05+00:00",
+    "container_ready": True,
+    "load_time": None,
+    "inference_time": None,
+    "cold_start": True,
+}
 REFUSALS = {
     "400": "Something is wrong with the request: its parameters, its picture, or what the result would be",
     "403": "The API key is missing or not known",
@@ -73,7 +86,7 @@ def openapi(*, needs_key: bool) -> Document:
             "/v1.0/account": {"get": _account()},
             UPLOADS: {"post": _uploads()},
             IMPROVE: {"post": _improve()},
-            "/health": {"get": _plain("health", "Whether the model is loaded; never loads it", secured=False)},
+            "/health": {"get": _plain("health", "Whether the model is loaded; never loads it", HEALTH, secured=False)},
             "/warmup": {
                 "get": _warmup("warmUp", "Load the model and prove it"),
                 "post": _warmup("warmUpByPost", "Load the model and prove it"),
@@ -257,12 +270,12 @@ def _improve() -> Document:
     }
 
 
-def _plain(operation: str, summary: str, *, secured: bool) -> Document:
+def _plain(operation: str, summary: str, example: Document, *, secured: bool) -> Document:
     found: Document = {
         "operationId": operation,
         "summary": summary,
         "responses": {
-            "200": {"description": "Yes", "content": {"application/json": {"schema": {"type": "object"}}}},
+            "200": {"description": "Yes", "content": {"application/json": {"schema": _shape(example)}}},
         },
     }
     if not secured:
@@ -271,7 +284,15 @@ def _plain(operation: str, summary: str, *, secured: bool) -> Document:
 
 
 def _warmup(operation: str, summary: str) -> Document:
-    described = _plain(operation, summary, secured=True)
+    described = _plain(operation, summary, WARMTH, secured=True)
+    described["responses"]["200"]["headers"] = {
+        name: {"description": words, "required": True, "schema": {"type": kind}}
+        for name, kind, words in (
+            ("X-Warmup-Status", "string", "success or error"),
+            ("X-Model-Ready", "boolean", "Whether the model is loaded"),
+            ("X-Warmup-Time", "number", "What it took, in seconds"),
+        )
+    }
     for code, words in (("206", "The model is loaded and the test picture failed"), ("500", "The model is not ready")):
         described["responses"][code] = {**described["responses"]["200"], "description": words}
     described["responses"]["403"] = _refusal(REMOVEBG, "403", REFUSALS["403"])
@@ -286,6 +307,10 @@ def _shape(example: object) -> Document:
             return {"type": "object", "properties": properties, "required": list(example)}
         case list():
             return {"type": "array", "items": _shape(example[0]), "minItems": 1}
+        case bool():
+            return {"type": "boolean"}
+        case None:
+            return {"type": ["number", "null"]}
         case int() | float():
             return {"type": "number", "examples": [example]}
         case _:
