@@ -148,6 +148,12 @@ def expected(fields: Mapping[str, str], side: int = SIDE) -> Expected | None:
         after, before = (round(length_px(sides[at], width)) for at in (1, 3))
         canvas = [before + width + after, above + height + below]
         left, top = before, above
+    shape = fields.get("aspect_ratio") or "original"
+    if shape != "original":
+        across, down = (int(part) for part in shape.split(":"))
+        wider = [max(canvas[0], round(canvas[1] * across / down)), max(canvas[1], round(canvas[0] * down / across))]
+        left, top = left + (wider[0] - canvas[0]) // 2, top + (wider[1] - canvas[1]) // 2
+        canvas = [float(length) for length in wider]
     scaled = [width, height]
     middle = (left + width / 2, top + height / 2)
     scale = fields.get("scale") or "original"
@@ -163,7 +169,8 @@ def expected(fields: Mapping[str, str], side: int = SIDE) -> Expected | None:
         corner = [length_px(share, free[axis]) for axis, share in zip((0, 1), (shares[0], shares[-1]), strict=True)]
     canvas = [float(round(length)) for length in canvas]
     bound = MEGAPIXELS[fields.get("size") or "auto"] * 1e6
-    shrink = min(1.0, math.sqrt(bound / (canvas[0] * canvas[1])))
+    longest = length_px(fields.get("max_side") or "99999", 1)
+    shrink = min(1.0, math.sqrt(bound / (canvas[0] * canvas[1])), longest / max(canvas))
     box = [edge * shrink for edge in (*corner, corner[0] + scaled[0], corner[1] + scaled[1])]
     size = (math.floor(canvas[0] * shrink + 1e-6), math.floor(canvas[1] * shrink + 1e-6))
     return Expected(size, (box[0], box[1], box[2], box[3]), shrink)

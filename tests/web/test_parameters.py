@@ -61,7 +61,7 @@ def test_a_size_is_the_contracts_megapixels(size: str, megapixels: float | None)
     assert rendering(size=size).max_megapixels == megapixels
 
 
-@pytest.mark.parametrize(("value", "side_px"), [("1024", 1024), ("512px", 512), (" 1PX ", 1), ("65535", 65_535)])
+@pytest.mark.parametrize(("value", "side_px"), [("1024", 1024), ("512px", 512), (" 1PX ", 1), ("99999", 99_999)])
 def test_a_side_is_in_whole_pixels(value: str, side_px: int) -> None:
     assert rendering(max_side=value).max_side_px == side_px
 
@@ -285,8 +285,8 @@ NONSENSE = {
     "roi": ["10%", "1 2 3", "1 2 3 4 5", "a b c d", "1em 2 3 4", "1,2,3,4", "9999999999 0 1 1"],
     "crop": ["maybe", "2", "truefalse"],
     "crop_margin": ["51%", "501px", "501", "-1px", "1 2 3", "1 2 3 4 5", "ten", "5 %"],
-    "max_side": ["0", "-1", "65536", "1024.5", "50%", "1e3", "wide"],
-    "aspect_ratio": ["1", "0:1", "1:0", "16/9", "1:11", "21:2", "1.5:1", "square", "1:1:1", "-1:1"],
+    "max_side": ["0", "-1", "100000", "1024.5", "50%", "1e3", "wide"],
+    "aspect_ratio": ["1", "0:1", "1:0", "16/9", "1:26", "30:2", "1.5:1", "square", "1:1:1", "-1:1"],
     "scale": ["9%", "101%", "0%", "50", "half", "0.5", "-50%", "9" * 400 + "%"],
     "position": ["101%", "left", "10% 20% 30%", "50", "10px", "center center", "-1%"],
     "add_shadow": ["drop", "2"],
