@@ -219,7 +219,7 @@ def test_an_older_result_that_comes_late_does_not_replace_the_newer_one(
 def test_a_newer_result_that_comes_between_two_looks_is_never_taken_for_one_to_replace(
     awaken: Awaken, brightness: Path, cutter: Function, buckets: Buckets
 ) -> None:
-    """What stands is looked at before the upload: else the older picture would go over the newer one's, for a moment."""
+    """What stands is looked at first: else the older picture would go over the newer one's, for a moment."""
     buckets.keep_versions(buckets.cutouts)
     buckets.put("a.png", save(scene(40, 30)))
 
