@@ -12,7 +12,6 @@ from handler.job import Done, File, Inline, Invocation, Job, Margins, Mixed, Out
 from tests.pictures import quarters, save, scene
 
 if TYPE_CHECKING:
-    from handler.job import File
     from handler.pipeline import Pipeline
 
 PICTURE = Inline(save(scene(200, 150)))
