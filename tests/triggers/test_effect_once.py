@@ -216,24 +216,6 @@ def test_an_older_result_that_comes_late_does_not_replace_the_newer_one(
     assert len(buckets.versions(buckets.cutouts)) == 1, "the older one was never there"
 
 
-def test_a_newer_result_that_comes_between_two_looks_is_never_taken_for_one_to_replace(
-    awaken: Awaken, brightness: Path, cutter: Function, buckets: Buckets
-) -> None:
-    """What stands is looked at first: else the older picture would go over the newer one's, for a moment."""
-    buckets.keep_versions(buckets.cutouts)
-    buckets.put("a.png", save(scene(40, 30)))
-
-    def overtake() -> Fault:
-        buckets.put("a.png", save(scene(20, 10)))
-        assert only(cutter(event(buckets, sequencer="02")))["status"] == "success"
-        return None
-
-    with faulty(buckets.server.url, once("HEAD", RESULT, overtake)) as proxy:
-        late = only(behind(awaken, brightness, buckets, proxy)(event(buckets, sequencer="01")))
-    assert late["status"] == "skipped"
-    assert len(buckets.versions(buckets.cutouts)) == 1
-
-
 def test_a_source_replaced_while_it_is_cut_out_is_cut_out_again(
     awaken: Awaken, brightness: Path, buckets: Buckets
 ) -> None:
