@@ -20,9 +20,10 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageCms
 
-from handler.job import Done, File, Inline, Invocation, Job, Output, Rendering
+from handler.job import Done, File, Inline, Invocation, Job, Output
 from handler.pipeline import Pipeline
 from handler.settings import Settings
+from handler.web.parameters.renditions import renditions_of_setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,7 +196,8 @@ def _cut_out(path: Path, held_bytes: int) -> dict[str, Any]:
 
 
 def _run(pipeline: Pipeline, path: Path) -> File:
-    job = Job("http", Inline(path.read_bytes()), (Output(Rendering(format="png")),))
+    outputs = tuple(Output(wanted.rendering) for wanted in renditions_of_setting(pipeline.settings))
+    job = Job("http", Inline(path.read_bytes()), outputs)
     outcome = pipeline.cut_out(job, Invocation("bench"))
     assert isinstance(outcome, Done), outcome  # noqa: S101 - a bench that measured failures would be a lie
     return outcome.files[0]

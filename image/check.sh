@@ -5,7 +5,7 @@
 #
 # It builds the Dockerfile, then starts the image under the Lambda Runtime Interface Emulator with a read-only root, a
 # 512 MB /tmp, no network, no /sys/devices/system/cpu, no capabilities, an unprivileged user and a hard memory limit;
-# image/judge.py then sends it pings, requests and uploads and judges the answers. At last it runs `serve`.
+# image/judge.py then sends it pings, requests and uploads and judges the answers. At last it runs `serve` and `cut`.
 #
 # Environment
 #   PYTHON      an interpreter with the test requirements (.venv/bin/python)
@@ -120,4 +120,14 @@ import json, sys
 print(*json.load(sys.stdin)[0]["Healthcheck"]["Test"][1:], sep="\n")')
 container exec "$name" "${health[@]}"
 echo "ok    the health check"
+stop
+# A folder twice: the second time there is nothing left to do.
+mkdir "$work/in" "$work/out"
+cp demo/photos/chelsea.jpg "$work/in"
+chmod 777 "$work/out"
+for _ in 1 2; do
+  container run --rm "${confined[@]}" --volume "$work/in:/in:ro" --volume "$work/out:/out" "$tag" cut /in /out format=webp max_side=256 | tail -1
+done
+[ -s "$work/out/chelsea.jpg.webp" ]
+echo "ok    a folder"
 echo "image check passed"

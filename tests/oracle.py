@@ -226,8 +226,8 @@ def check(fields: Mapping[str, str], answer: Answered, side: int = SIDE) -> None
     result, asked = seen(answer), Asked(fields)
     whole = layout.box
     # The network looks at a region alone, enlarged: its edges are soft there. Of a picture that is larger than what the
-    # network takes, a pixel of the matte is several of the result.
-    coarse = 1.5 * side / SIDE * layout.shrink if side > SIDE else 0
+    # network takes, a pixel of the matte is several of the result; of one that is made smaller, it sees that.
+    coarse = 1.5 * side / SIDE * layout.shrink if side > SIDE or layout.shrink < 1 else 0
     is_soft = bool(fields.get("roi")) or bool(coarse)
     near = max(2.0, coarse)
     is_cropped = is_true(fields, "crop")

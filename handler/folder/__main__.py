@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handler.errors import CallerError, CutoutError, printable
-from handler.folder.journal import InUseError, Journal
+from handler.folder.journal import Journal
 from handler.folder.progress import Progress
 from handler.folder.run import NOT_READABLE, Failure, Run
 from handler.folder.walk import files_of
@@ -58,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> int:
         _require_report(out)
         with Journal(out) as journal:
             return _cut(photos, out, Run(photos, journal, Pipeline(settings), renditions))
-    except (CutoutError, InUseError, OSError) as error:
+    except (CutoutError, OSError) as error:
         sys.stderr.write(f"cut: {printable(str(error))}\n")
         return 2
 

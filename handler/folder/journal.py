@@ -13,16 +13,14 @@ import os
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING
 
+from handler.errors import CallerError
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
 # Within the folder of results, hidden.
 ROOM = ".cut"
-
-
-class InUseError(Exception):
-    """Another process works on the folder."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Journal:
     """The journal of a folder, held by one process at a time."""
 
     def __init__(self, out: Path) -> None:
-        """Open or begin it. Raises InUseError, OSError."""
+        """Open or begin it. Raises CallerError where another process holds it, OSError."""
         self._out = out
         self._room = out / ROOM
         self._room.mkdir(parents=True, exist_ok=True)
@@ -54,7 +52,7 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._file.close()
-            raise InUseError(f"Another process is working on {out}: wait for it, or give another folder.") from error
+            raise CallerError(f"Another process is working on {out}: wait for it, or give another folder.") from error
         self._file.seek(0)
         lines = self._file.read()
         for line in lines.split(b"\n"):

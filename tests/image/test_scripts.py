@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from layers.model.checkpoints import CHECKPOINTS
+from local.emulator import ROOT
 from tests.deploy.desk import NOTE
 
 if TYPE_CHECKING:
@@ -76,3 +78,44 @@ def test_the_entry_point_starts_the_client_that_can_stream_where_it_is_asked_to(
     ran = desk.run("image/entrypoint.sh", "a.handler", answers=[], AWS_LAMBDA_RUNTIME_API="127.0.0.1:1", **variables)
     assert ran.status == 0, ran.output
     assert ran.of("python") == [["-m", client, "a.handler"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [
+        (["handler.app.lambda_handler"], ["-m", "awslambdaric", "handler.app.lambda_handler"]),
+        (
+            ["cut", "/in", "/out", "format=webp", "size=hd"],
+            ["-m", "handler.folder", "/in", "/out", "format=webp", "size=hd"],
+        ),
+        (
+            ["cut", "/a b", "/out", "full: / web: size=hd"],
+            ["-m", "handler.folder", "/a b", "/out", "full: / web: size=hd"],
+        ),
+    ],
+    ids=["Lambda", "cut", "cut with spaces"],
+)
+def test_the_image_runs_what_its_first_word_says(desk: Desk, words: list[str], runs: list[str]) -> None:
+    desk.tool("python", NOTE)
+    ran = desk.run("image/entrypoint.sh", *words, answers=[], AWS_LAMBDA_RUNTIME_API="127.0.0.1:9001")
+    assert ran.status == 0, ran.output
+    assert ran.of("python") == [runs]
+
+
+def test_cut_needs_no_lambda_and_a_handler_does(desk: Desk) -> None:
+    desk.tool("python", NOTE)
+    assert desk.run("image/entrypoint.sh", "cut", "/in", "/out", answers=[]).status == 0
+    ran = desk.run("image/entrypoint.sh", "handler.app.lambda_handler", answers=[])
+    assert ran.status == 64
+    assert "To cut out a folder: cut /in /out" in ran.output
+
+
+def made(*words: str) -> str:
+    command = ["make", "--no-print-directory", "--dry-run", "cut", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_make_cut_hands_over_what_it_is_given() -> None:
+    shown = made("PHOTOS=my photos", "OUT=my results", 'OPTIONS="full: format=png / web: size=hd"')
+    assert '-m handler.folder "my photos" "my results" "full: format=png / web: size=hd"' in shown
+    assert made("OPTIONS=format=webp size=hd").rstrip().endswith('"demo/photos" "out/cut" format=webp size=hd')

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handler.job import Done, Inline, Invocation, Job, Margins, Output, Position, Rendering, Shadow
+from handler.errors import InvalidFileType, UnknownForeground
+from handler.job import Done, File, Inline, Invocation, Job, Margins, Mixed, Output, Position, Rendering, Shadow
 from tests.pictures import quarters, save, scene
 
 if TYPE_CHECKING:
-    from handler.job import File
     from handler.pipeline import Pipeline
 
 PICTURE = Inline(save(scene(200, 150)))
@@ -58,3 +58,17 @@ def test_a_background_that_cannot_be_read_costs_no_look(pipeline: Pipeline, look
     outcome = pipeline.run(Job("http", PICTURE, (Output(broken),)), Invocation("request-7"))
     assert not isinstance(outcome, Done)
     assert looks == []
+
+
+def test_a_file_that_cannot_be_made_leaves_the_others_alone(pipeline: Pipeline, looks: list[Any]) -> None:
+    """Known before the network, or only when the subject is; in the first place or in the last."""
+    faint = Inline(save(scene(200, 150).point(lambda value: value // 3)))
+    broken = Rendering(background=Inline(b"no picture"))
+    hard = Rendering(soft_edges=False)
+    for wanted in ((broken, Rendering(), hard), (hard, broken, Rendering())):
+        looks.clear()
+        outcome = pipeline.run(Job("http", faint, tuple(Output(one) for one in wanted)), Invocation("request-7"))
+        assert isinstance(outcome, Mixed)
+        kinds = {broken: InvalidFileType, hard: UnknownForeground, Rendering(): File}
+        assert [type(end.what) for end in outcome.ends] == [kinds[one] for one in wanted]
+        assert len(looks) == 1

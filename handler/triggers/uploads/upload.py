@@ -110,7 +110,7 @@ class Upload:
             if not self._is_declared:
                 _, self._declared = self._newest()
                 self._is_declared = True
-            sought = self._sought()  # before the object: what a newer one led to is then never taken for an older one's
+            sought = self._sought()  # first, so that what stands is never newer than the object that is then seen
             found, declared = self._newest()
         except ObjectForbidden as error:
             self._declared, self._is_declared = None, True
