@@ -1,7 +1,8 @@
 """`make bench-uploads`: how many uploads a second one machine cuts out with one, two and four environments.
 
 The whole road: S3 tells a queue of each upload, Lambda's poller hands over batches of ten, each environment works on
-one at a time. S3, SQS and the poller run in one process of Python on the same machine and take their share of it.
+one at a time. S3, SQS and the poller run in one process of Python on the same machine and take their share of it. The
+quickest of some rounds counts: whatever else the machine does can only slow one down.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from local.sqs import bucket_queue
 TABLE = "upload-rate"
 ENVIRONMENTS = (1, 2, 4)
 ONE_VCPU_MB = 1_769
-WARMING = 10  # uploads for each environment before the clock starts
+WARMING = 5  # uploads for each environment before the clock starts
 VISIBILITY_S = 600
 
 
@@ -32,10 +33,14 @@ def main() -> int:
     """Write the file and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.upload_rate")
     parser.add_argument("--model-dir", type=Path, default=ROOT / "build" / "model" / "u2netp")
-    parser.add_argument("--uploads", type=int, default=200, help="for each number of environments")
+    parser.add_argument("--uploads", type=int, default=100, help="for each number of environments and round")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the quickest counts")
     arguments = parser.parse_args()
     watch = Watch.start()
-    rates = {count: rate(arguments.model_dir, count, arguments.uploads) for count in ENVIRONMENTS}
+    rates = dict.fromkeys(ENVIRONMENTS, 0.0)
+    for _ in range(arguments.rounds):  # in turns, so that no number of environments has the machine's worst minutes
+        for count in ENVIRONMENTS:
+            rates[count] = max(rates[count], rate(arguments.model_dir, count, arguments.uploads))
     record(
         Run(
             TABLE,
