@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -58,14 +59,16 @@ def main() -> int:
 def rate(model_dir: Path, environments: int, uploads: int) -> float:
     """Give the uploads a second between the first that counts and the last."""
     data = photograph(512, 512).read_bytes()
-    with local_s3("uploads", "cutouts") as store:
-        queue = bucket_queue(store, "uploads", visibility_s=VISIBILITY_S, receives=5)
+    # Of its own: moto keeps everything for as long as its process lives, and what is done is not cut out again.
+    inbox, outbox = f"uploads-{uuid.uuid4()}", f"cutouts-{uuid.uuid4()}"
+    with local_s3(inbox, outbox) as store:
+        queue = bucket_queue(store, inbox, visibility_s=VISIBILITY_S, receives=5)
         for number in range(uploads + WARMING * environments):
-            store.client.put_object(Bucket="uploads", Key=f"{number:05}.jpg", Body=data)
+            store.client.put_object(Bucket=inbox, Key=f"{number:05}.jpg", Body=data)
         environment = {
             "MODEL_DIR": str(model_dir.resolve()),
             "AWS_ENDPOINT_URL_S3": store.url,
-            "OUTPUT_BUCKET": "cutouts",
+            "OUTPUT_BUCKET": outbox,
         }
         with Poller(queue, lambda: Emulator(environment, memory_mb=ONE_VCPU_MB), environments) as poller:
             begun_s = 0.0
@@ -77,6 +80,9 @@ def rate(model_dir: Path, environments: int, uploads: int) -> float:
             ended_s = time.monotonic()
         if poller.endings != Counter({"whole batch done": poller.endings["whole batch done"]}):
             raise RuntimeError(f"The function failed: {poller.endings}")
+        made = store.client.list_objects_v2(Bucket=outbox)["KeyCount"]
+        if made != min(1_000, uploads + WARMING * environments):
+            raise RuntimeError(f"{made} results of {uploads + WARMING * environments} uploads")
     return counted / (ended_s - begun_s)
 
 
