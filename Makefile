@@ -146,7 +146,7 @@ bench-memory: $(VENV)/ready ## the network's memory at several sizes, with MODEL
 
 bench-uploads: $(VENV)/ready $(MODEL_DIR)/model.json ## uploads a second with 1, 2 and 4 environments, and memory after 2,000
 	$(RUN) -m bench.upload_rate --model-dir $(MODEL_DIR)
-	$(RUN) -m bench.upload_memory --model-dir $(MODEL_DIR)
+	$(RUN) -m bench.upload_memory
 
 bench-encode: $(VENV)/ready ## the encoders' settings: time and size
 	$(RUN) -m bench.encode

@@ -134,6 +134,16 @@ def thousand(runs: Sequence[Run]) -> str:
     )
 
 
+def growth(runs: Sequence[Run]) -> str:
+    """Say how much more an environment's process holds after its last upload than after the first fifty."""
+    grown = []
+    for run in runs_of(runs, "upload-memory"):
+        held = [value for row in run.rows if (value := row.values[0]) is not None]
+        grown.append(100 * (held[-1] / held[0] - 1))
+    last = runs_of(runs, "upload-memory")[-1].rows[-1].name
+    return f"From 50 uploads on it grew by {span(grown, '{:.1f} %')}, {last}."
+
+
 DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
     "upstream-takeaway": takeaway(
         UPSTREAM,
@@ -149,6 +159,7 @@ DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
     "thousand": thousand,
     "costs-base": month(UPSTREAM),
     "costs-u2netp": month(REMBG),
+    "upload-memory-growth": growth,
     "volume-totals": totals,
     "volume-parts": parts,
     "volume-memory": by_memory,

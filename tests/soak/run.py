@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from local.sqs import LocalQueue
     from tests.soak.uploads import Upload
 
-UPLOADS, CUTOUTS = "uploads", "cutouts"
 ONE_VCPU_MB = 1_769
 SAY_EVERY_S = 15
 
@@ -75,13 +75,15 @@ def soak(plan: Plan, say: Callable[[str], None]) -> Outcome:
     say(f"making {plan.pictures:,} uploads, and cut-outs to compare with")
     made = uploads(plan.pictures, plan.poison, pipeline, chance)
     trouble = Trouble(made, plan.faults, chance)
-    with local_s3(UPLOADS, CUTOUTS) as store, faulty(store.url, trouble.fault_of) as proxy:
-        store.client.put_bucket_versioning(Bucket=CUTOUTS, VersioningConfiguration={"Status": "Enabled"})
-        queue = bucket_queue(store, UPLOADS, visibility_s=plan.visibility_s, receives=plan.receives)
+    # Of its own: moto keeps everything for as long as its process lives.
+    inbox, outbox = f"uploads-{uuid.uuid4()}", f"cutouts-{uuid.uuid4()}"
+    with local_s3(inbox, outbox) as store, faulty(store.url, trouble.fault_of) as proxy:
+        store.client.put_bucket_versioning(Bucket=outbox, VersioningConfiguration={"Status": "Enabled"})
+        queue = bucket_queue(store, inbox, visibility_s=plan.visibility_s, receives=plan.receives)
         environment = {
             "MODEL_DIR": str(plan.model_dir.resolve()),
             "AWS_ENDPOINT_URL_S3": proxy.url,
-            "OUTPUT_BUCKET": CUTOUTS,
+            "OUTPUT_BUCKET": outbox,
             "MAX_INPUT_BYTES": str(MAX_INPUT_BYTES),
         }
 
@@ -93,7 +95,7 @@ def soak(plan: Plan, say: Callable[[str], None]) -> Outcome:
             attend = _attendant(plan, queue, poller, chance, say)
             messages = left_in_the_end = 0
             for upload in made:
-                sent = _send(upload, store.client, queue, again=chance.random() < plan.duplicates)
+                sent = _send(upload, inbox, store.client, queue, again=chance.random() < plan.duplicates)
                 messages += sent
                 left_in_the_end += sent if upload.end == "message" else 0
                 attend()
@@ -105,21 +107,21 @@ def soak(plan: Plan, say: Callable[[str], None]) -> Outcome:
                 attend()
         took_s = time.monotonic() - begun_s
         say("reading what was written")
-        verdict = judge(made, store, CUTOUTS, [*queue.take_all(), *queue.take_dead_letters()])
+        verdict = judge(made, store, outbox, [*queue.take_all(), *queue.take_dead_letters()])
     again = sum(count - 1 for count in trouble.fetched.values())
     return Outcome(verdict, took_s, messages, poller.kills, Counter(poller.endings), trouble.dealt, again, poller.logs)
 
 
-def _send(upload: Upload, client: S3Client, queue: LocalQueue, *, again: bool) -> int:
+def _send(upload: Upload, inbox: str, client: S3Client, queue: LocalQueue, *, again: bool) -> int:
     """Put an upload, of which S3 tells the queue, and now and then tells it twice; give how many messages that made."""
     if upload.kind == "foreign message":
         queue.send({"order": upload.key})
         return 1
     earlier = [] if upload.earlier is None else [upload.earlier]
     for data in (*earlier, upload.data):
-        put = client.put_object(Bucket=UPLOADS, Key=upload.key, Body=data)
+        put = client.put_object(Bucket=inbox, Key=upload.key, Body=data)
     if again:
-        event = events.upload(UPLOADS, upload.key, size=len(upload.data), eTag=put["ETag"].strip('"'))
+        event = events.upload(inbox, upload.key, size=len(upload.data), eTag=put["ETag"].strip('"'))
         del event["Records"][0]["s3"]["object"]["sequencer"]  # moto gives none
         queue.send(event)
     return len(earlier) + 1 + again
