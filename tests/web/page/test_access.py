@@ -23,9 +23,7 @@ pytestmark = pytest.mark.browser
 
 PHOTO: FilePayload = {"name": "photo.png", "mimeType": "image/png", "buffer": save(scene(240, 160))}
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [
-    (width, scheme)
-    for width in (390, 1440)
-    for scheme in ("light", "dark")  # type: ignore[misc]  # two of its words
+    (width, scheme) for width in (390, 1440) for scheme in ("light", "dark")
 ]
 
 

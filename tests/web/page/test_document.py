@@ -27,8 +27,8 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
 PAGE = files(web).joinpath("page")
 
 
-def page(function: Function, sender: Sender = "http-api", **headers: str) -> Answered:
-    return function.ask("GET", "/", headers={"accept": BROWSER, **headers}, sender=sender)
+def page(function: Function, sender: Sender = "http-api", headers: dict[str, str] | None = None) -> Answered:
+    return function.ask("GET", "/", headers={"accept": BROWSER, **(headers or {})}, sender=sender)
 
 
 def source(name: str) -> str:
@@ -63,7 +63,7 @@ def test_the_page_is_found_below_a_stage(function: Function, path: str) -> None:
 
 
 def test_it_comes_compressed_to_whoever_takes_that(function: Function) -> None:
-    answer = page(function, **{"accept-encoding": "gzip, br"})
+    answer = page(function, headers={"accept-encoding": "gzip, br"})
     assert answer.headers["content-encoding"] == "gzip"
     assert gzip.decompress(answer.body) == page(function).body
     assert len(answer.body) < 50_000
@@ -72,10 +72,10 @@ def test_it_comes_compressed_to_whoever_takes_that(function: Function) -> None:
 def test_it_is_asked_for_again_and_not_sent_again(function: Function) -> None:
     first = page(function)
     assert first.headers["cache-control"] == "no-cache"
-    again = page(function, **{"if-none-match": first.headers["etag"]})
+    again = page(function, headers={"if-none-match": first.headers["etag"]})
     assert (again.status, again.body) == (304, b"")
     assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
-    assert page(function, **{"if-none-match": '"another"'}).status == 200
+    assert page(function, headers={"if-none-match": '"another"'}).status == 200
 
 
 def test_the_policy_lets_in_its_own_script_and_style_alone(function: Function) -> None:
@@ -94,7 +94,7 @@ def test_the_policy_lets_in_its_own_script_and_style_alone(function: Function) -
 
 
 def test_it_may_connect_by_http_only_where_it_came_by_http(function: Function) -> None:
-    answer = page(function, **{"x-forwarded-proto": "http"})
+    answer = page(function, headers={"x-forwarded-proto": "http"})
     assert "connect-src 'self' https: http:;" in answer.headers["content-security-policy"]
 
 
