@@ -103,14 +103,19 @@ def fitting(
     formats = [(words, name) for words, name in alternatives.formats if _can_hold(painting, name)]
     height_px, width_px = painting.pixels.shape[:2]
     sizes = [(words, mp) for words, mp in alternatives.sizes if mp * 1e6 < width_px * height_px]
-    found = [fit for words, name in formats if (fit := trial.of(words, name)) is not None]
+    # Sizes first: a large WebP may take all the time that there is, and a smaller size nearly always fits.
+    smaller, too_large = None, []
     for words, megapixels in sizes:
-        if (smaller := trial.of(words, painting.file_format, megapixels)) is not None:
-            return (*found, smaller)
+        smaller = trial.of(words, painting.file_format, megapixels)
+        if smaller is not None:
+            break
+        too_large.append((words, megapixels))
+    found = [fit for words, name in formats if (fit := trial.of(words, name)) is not None]
+    for words, megapixels in too_large:
         if not found:
             both = (trial.of(f"{asked_by} with {words}", name, megapixels) for asked_by, name in formats)
-            found += [fit for fit in both if fit is not None]
-    return tuple(found)
+            found = [fit for fit in both if fit is not None]
+    return tuple(found) if smaller is None else (*found, smaller)
 
 
 class _Trial:

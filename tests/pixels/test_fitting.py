@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,6 +70,14 @@ def test_nothing_is_begun_that_the_time_would_not_suffice_for() -> None:
     fits = fitting(painted, REAL, 5_000_000, for_a_preview_ms, AMPLE_PX)
     assert [fit.asked_by for fit in fits] == ["size=preview"]
     assert "in the time" in advice(())
+
+
+def test_a_smaller_size_is_known_before_a_large_webp_has_taken_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock is three seconds later."""
+    clock = SimpleNamespace(monotonic=itertools.count(0, 3).__next__)
+    monkeypatch.setattr("handler.pixels.fitting.time", clock)
+    fits = fitting(painting("RGB", 280), ASKED, 200_000, 5_000, AMPLE_PX)
+    assert [fit.asked_by for fit in fits] == ["size=medium"]
 
 
 def test_nothing_is_tried_that_the_memory_would_not_carry() -> None:
