@@ -262,8 +262,9 @@ def test_what_makes_no_sense_is_said_before_anything_is_made(
 
 def test_more_options_than_s3_hands_on_are_refused(session: boto3.Session, capsys: pytest.CaptureFixture[str]) -> None:
     options = (
-        "size=hd max_side=1024 format=png channels=rgba semitransparency=true roi=0+0+9px+9px crop=true crop_margin=0 "
-        "aspect_ratio=1:1 scale=original position=center add_shadow=false shadow_type=none shadow_opacity=50 bg_color=fff"
+        "size=hd max_side=1024 format=png channels=rgba semitransparency=true roi=0+0+9px+9px crop=true "
+        "crop_margin=0 aspect_ratio=1:1 scale=original position=center add_shadow=false shadow_type=none "
+        "shadow_opacity=50 bg_color=fff"
     )
     given = dict(option.split("=") for option in options.split())
     assert set(given) == set(NAMES)

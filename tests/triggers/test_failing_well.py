@@ -231,6 +231,33 @@ def test_a_batch_that_will_not_finish_hands_the_rest_back_untouched(
     assert touched == {f"/{buckets.uploads}/{key}" for key in keys[:2]}
 
 
+def test_a_batch_whose_s3_takes_long_to_fail_hands_the_rest_back_untouched(
+    awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes, impatient: None
+) -> None:
+    """Else the timeout would end it in the middle, and bring the whole batch back."""
+    keys = [f"{number}.png" for number in range(4)]
+    for key in keys:
+        buckets.put(key, picture)
+    refused = s3_error(503, "SlowDown")
+    with faulty(
+        buckets.server.url, lambda request: refused if request.path.startswith(f"/{buckets.uploads}") else None
+    ) as proxy:
+        function = behind(awaken, brightness, buckets, proxy)
+        function({"warmup": True})
+
+        class Clock(Context):
+            """Five seconds, of which each upload that S3 is asked for takes three."""
+
+            def get_remaining_time_in_millis(self) -> float:
+                asked = {seen.path for seen in proxy.requests if seen.path.startswith(f"/{buckets.uploads}")}
+                return 5_000.0 - 3_000.0 * len(asked)
+
+        answer = function(events.sqs(*(events.upload(buckets.uploads, key) for key in keys)), Clock())
+        touched = {seen.path for seen in proxy.requests if seen.path.startswith(f"/{buckets.uploads}")}
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["m0", "m1", "m2", "m3"]
+    assert touched == {f"/{buckets.uploads}/{keys[0]}"}
+
+
 def test_time_is_asked_for_once_more_before_a_result_is_written(
     awaken: Awaken, brightness: Path, buckets: Buckets, picture: bytes
 ) -> None:

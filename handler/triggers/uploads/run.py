@@ -38,11 +38,7 @@ class Worker:
                 raise entry.why  # noqa: TRY301 - reported as what is raised below
             self._pipeline.check()
             deadline.require(self._invocation, self._slowest_ms)
-            before_ms = self._invocation.remaining_ms()
-            outcome: Outcome = Upload(entry, self._asked, self._sender, self._invocation, self._pipeline).settle()
-            taken_ms = before_ms - self._invocation.remaining_ms() - (outcome.report.model_load_ms or 0.0)
-            if math.isfinite(taken_ms):  # outside Lambda the time has no end
-                self._slowest_ms = max(self._slowest_ms, taken_ms)
+            outcome = self._settle(entry)
         except Skip as skip:
             outcome = Skipped(Report(facts, {}), skip)
         except CutoutError as error:
@@ -52,6 +48,18 @@ class Worker:
             outcome = Failed(Report(facts, {}), Unforeseen(self._invocation.request_id))
         telemetry.picture(outcome)
         return outcome
+
+    def _settle(self, entry: S3Object) -> Outcome:
+        """Work on an upload, and learn how long one may take: one that fails at S3 takes the longest."""
+        before_ms, load_ms = self._invocation.remaining_ms(), 0.0
+        try:
+            outcome = Upload(entry, self._asked, self._sender, self._invocation, self._pipeline).settle()
+            load_ms = outcome.report.model_load_ms or 0.0
+            return outcome
+        finally:
+            taken_ms = before_ms - self._invocation.remaining_ms() - load_ms
+            if math.isfinite(taken_ms):  # outside Lambda the time has no end
+                self._slowest_ms = max(self._slowest_ms, taken_ms)
 
 
 def _named(entry: Entry) -> S3Object | None:
