@@ -15,11 +15,9 @@ from dataclasses import dataclass, replace
 from bench.costs import GB_SECOND, REQUEST
 from bench.figures import read_all
 from bench.paste import slowest
+from bench.volume import JOB, JOB_OBJECT, READS_OF_RESULT, READS_OF_UPLOAD, S3_READ, S3_WRITE, WRITES
 
-PER_JOB, PER_OBJECT = 0.25, 1.00 / 1e6
-# What an upload costs in requests: one PUT, one GET and four HEADs (docs/uploads.md).
-WRITE, READ = 0.005 / 1e3, 0.0004 / 1e3
-PER_UPLOAD = WRITE + 5 * READ
+PER_UPLOAD = WRITES * S3_WRITE + (READS_OF_UPLOAD + READS_OF_RESULT) * S3_READ
 
 # The table of bench/figures that has a model's seconds; a table's name ends with the size of its pictures. The
 # nightly's network is that of base.
@@ -97,7 +95,7 @@ def estimate(pictures: int, seconds: Seconds, stack: Stack) -> Estimate:
     compute_s = [
         pictures * each + environments * seconds.cold_s for each in (seconds.picture_s, seconds.large_picture_s)
     ]
-    fixed = PER_JOB + pictures * (PER_OBJECT + PER_UPLOAD + REQUEST)
+    fixed = JOB + pictures * (JOB_OBJECT + PER_UPLOAD + REQUEST)
     least, most = compute_s
     return Estimate(
         pictures=pictures,
@@ -123,7 +121,7 @@ def described(cost: Estimate, seconds: Seconds, stack: Stack) -> str:
         f"seconds      {each_s} each, {span(cost.compute_s, '{:,.0f}')} in all, at {stack.memory_mb:,} MB "
         f"({stack.architecture})\n"
         f"dollars      {span(cost.dollars, '{:,.2f}')}: Lambda, S3's requests, and S3 Batch Operations "
-        f"({PER_JOB} per job, {PER_OBJECT * 1e6:.2f} per million objects)\n"
+        f"({JOB} per job, {JOB_OBJECT * 1e6:.2f} per million objects)\n"
         f"hours        {span(cost.hours, '{:,.1f}')} with {stack.concurrency} environments at once\n"
         f"Measured on: {seconds.measured_on}. {sizes}. Prices of us-east-1."
     )

@@ -69,7 +69,9 @@ def build(pipeline: Pipeline, *around: Middleware) -> Starlette:
         vary = {"Vary": "Accept, Accept-Encoding"}
         if not wants_html(request.headers.get("accept", "")):
             return JSONResponse({"service": "background removal", "routes": ROUTES}, headers=vary)
-        way = Way.of(trigger_of(request), pipeline.settings.max_input_bytes, invocation_of(request).max_file_bytes)
+        # With a bucket a result of any size arrives, by its address.
+        max_result_bytes = None if pipeline.exchange.open else invocation_of(request).max_file_bytes
+        way = Way.of(trigger_of(request), pipeline.settings.max_input_bytes, max_result_bytes)
         page = document(way)
         headers = {**page.headers(request.scope["scheme"]), **vary}
         if page.etag in request.headers.get("if-none-match", ""):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import botocore.retries.standard
 import pytest
@@ -24,6 +24,7 @@ from handler.errors import (
     TargetTaken,
 )
 from handler.job import Provenance, S3Destination, S3Object
+from handler.storage.exchange import ATTEMPTS, READ_TIMEOUT_S
 from handler.storage.objects import Storage, is_later
 from handler.storage.s3 import make_client
 from local import events
@@ -127,12 +128,15 @@ def test_throttling_is_tried_again_before_it_is_raised(monkeypatch: pytest.Monke
         assert len(server.requests) == 4
 
 
-def test_a_call_that_hangs_ends_before_the_functions_shortest_timeout() -> None:
+@pytest.mark.parametrize(
+    "patience", [{}, {"read_timeout_s": READ_TIMEOUT_S, "attempts": ATTEMPTS}], ids=["uploads", "large"]
+)
+def test_a_call_that_hangs_ends_before_the_functions_shortest_timeout(patience: dict[str, Any]) -> None:
     """Each attempt and each pause as long as they can be; botocore's pauses are up to 1, 2, 4 s."""
-    config = make_client().meta.config
+    config = make_client(**patience).meta.config
     attempts = int(config.retries["total_max_attempts"])  # type: ignore[attr-defined] # botocore makes them as it runs
     longest_s = attempts * max(config.connect_timeout, config.read_timeout) + sum(2**n for n in range(attempts - 1))  # type: ignore[attr-defined] # likewise
-    assert longest_s < template()["Parameters"]["TimeoutSeconds"]["MinValue"]
+    assert longest_s < template()["Parameters"]["TimeoutSeconds"]["AllowedValues"][0]
 
 
 @pytest.mark.parametrize(

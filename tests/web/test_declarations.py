@@ -78,11 +78,12 @@ def test_every_option_can_be_written_in_the_characters_of_a_tag() -> None:
     assert read("a: roi=10pct+0+90pct+250px")[0].region == Region(TEN, Length(0), Length(90, "%"), Length(250))
 
 
-def test_of_the_contract_only_pictures_are_left_out() -> None:
+def test_of_the_contract_all_that_says_how_a_file_is_to_look_is_taken() -> None:
     left_out = {row.name for row in rows(TABLE)} - set(NAMES)
     assert left_out == {
         *("image_file", "image_file_b64", "image_url", "bg_image_file", "bg_image_url"),
         *("type", "type_level"),  # they choose nothing
+        "redirect",  # says how an answer travels
     }
 
 
