@@ -30,7 +30,7 @@ CUT_OUT = $(if $(filter command% environment%,$(origin OUT)),$(OUT),out/cut)
 cut: $(VENV)/demo-ready $(MODEL_DIR)/model.json ## cuts out PHOTOS=folder into OUT=folder; OPTIONS="format=webp size=hd" says how
 	MODEL_DIR=$(MODEL_DIR) $(RUN) -m handler.folder "$(PHOTOS)" "$(CUT_OUT)" $(OPTIONS)
 
-quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and every test that needs no torch and no browser
+quick: $(VENV)/ready build/model/u2netp/model.json lint ## for working: lint, types and the tests that need no torch, no browser and no patience
 	$(VENV)/bin/mypy $(CODE) --exclude '^(tests/)?layers/model/' --follow-imports=silent
 	$(PYTEST) -m 'not model and not browser and not slow'
 

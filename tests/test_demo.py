@@ -6,11 +6,15 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from local.emulator import ROOT
 from tests.pictures import opened, save, scene
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 
 def demo(model_dir: Path, photos: Path, out: Path) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from local import events
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Buckets
+
+pytestmark = pytest.mark.slow
 
 
 def memory_growth(function: Emulator, requests: list[Any]) -> float:

@@ -14,6 +14,8 @@ from tests.template.stack import stack, template
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = {
     "ImageUri": f"{REPOSITORY}:c",
     "Deployment": "Canary10Percent10Minutes",

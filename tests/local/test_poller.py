@@ -19,6 +19,8 @@ from tests.test_end_to_end import children_of
 if TYPE_CHECKING:
     from local.s3 import LocalS3
 
+pytestmark = pytest.mark.slow
+
 OBEDIENT = "tests.local.obedient.answer"
 
 

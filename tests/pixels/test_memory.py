@@ -31,6 +31,8 @@ from tests.pictures import exif, png, png_chunk, sample, save
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 # `layers/model/build.py`, INSPYRENET_MEMORY: base and nightly; at base's static size
 BASE_BYTES, BYTES_PER_NETWORK_PX, BASE_PX = 300_000_000, 1_550, 1024
 MODEL_BYTES = BASE_BYTES + BYTES_PER_NETWORK_PX * BASE_PX**2
