@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import Image
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
 
+from handler.job import Invocation
+from handler.triggers.http import max_file_bytes
 from tests.pictures import save, scene
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import FilePayload
     from playwright.sync_api import Route as Intercepted
-    from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from local.s3 import LocalS3
@@ -43,11 +41,12 @@ def refusal(code: str, sentence: str) -> str:
     return json.dumps({"errors": [{"title": code, "code": code, "detail": sentence}]})
 
 
-def as_balancer(application: ASGIApp) -> ASGIApp:
-    """Pass requests on as the trigger of an ALB does, which carries least."""
+def as_balancer(application: ASGIApp, invocation: Invocation | None = None) -> ASGIApp:
+    """Pass requests on as the trigger of an ALB does, which carries least; an invocation bounds the results, too."""
+    more = {} if invocation is None else {"invocation": invocation}
 
     async def passed(scope: Scope, receive: Receive, send: Send) -> None:
-        await application({**scope, "trigger": "alb"}, receive, send)
+        await application({**scope, "trigger": "alb", **more}, receive, send)
 
     return passed
 
@@ -192,26 +191,22 @@ def bucket(s3: LocalS3) -> Iterator[str]:
     s3.client.delete_bucket(Bucket="left-pictures")
 
 
-def test_a_large_picture_goes_by_way_of_the_upload_address(
-    visiting: Visiting, application: Any, s3: LocalS3, bucket: str
+def test_a_large_picture_goes_and_comes_by_way_of_the_bucket(
+    visiting: Visiting, application: Any, s3: LocalS3, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def uploads(request: Request) -> JSONResponse:
-        policy = [["content-length-range", 1, 5_000_000], ["starts-with", "$Content-Type", ""]]
-        form = s3.client.generate_presigned_post(bucket, "unguessable", Conditions=policy)
-        reference = s3.client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "unguessable"})
-        told = {**form, "image_url": reference, "max_bytes": 5_000_000, "expires_at": "2030-01-01T00:00:00Z"}
-        return JSONResponse({"data": told}, 201)
-
-    service = as_balancer(application(URL_FETCH_ALLOW=s3.url.removeprefix("http://")))
-    visit = visiting(
-        Starlette(routes=[Route("/v1.0/uploads", uploads, methods=["POST"]), Mount("/", service)]), friends=(s3.url,)
-    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+    service = as_balancer(application(RESULT_BUCKET=bucket), Invocation("large", max_file_bytes=max_file_bytes("alb")))
+    visit = visiting(service, friends=(s3.url,))
     large = noise(800)
     assert len(large["buffer"]) > 771_432
+    sent: list[str] = []
+    visit.page.on("request", lambda request: sent.append(f"{request.method} {request.url.partition('?')[0]}"))
     visit.cut_out(large)
-    stored = s3.client.get_object(Bucket=bucket, Key="unguessable")
-    assert (stored["Body"].read(), stored["ContentType"]) == (large["buffer"], "image/jpeg")
     assert visit.picture().size == (800, 800)
+    keys = [entry["Key"] for entry in s3.client.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    assert [key.partition("/")[0] for key in keys] == ["results"]  # the upload has served, and is gone
+    assert f"POST {s3.url}/{bucket}" in sent
+    assert f"GET {s3.url}/{bucket}/{keys[0]}" in sent
 
 
 def test_a_bucket_that_takes_no_picture_is_said(visiting: Visiting, application: Any) -> None:
