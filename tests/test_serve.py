@@ -227,7 +227,9 @@ def test_a_body_that_stops_coming_gives_its_place_back(brightness: Path) -> None
         scope = {"type": "http", "method": "POST", "path": REMOVEBG, "headers": [], "query_string": b""}
         await application(scope, never, send)
 
+    loop = asyncio.new_event_loop()  # asyncio.run would take the thread's own loop away, which Mangum has made
     for _ in range(2):
-        asyncio.run(ask())
+        loop.run_until_complete(ask())
+    loop.close()
     starts = [message["status"] for message in sent if message["type"] == "http.response.start"]
     assert starts == [408, 408], "the second had a place, too"
