@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 MEMORY_MB = (1769, 3008, 3538)
 MEASURED_CORES = 2
-AROUND = "a later result, all but the network"
 
-TABLES = {"u2netp": "rembg-512x512", "inspyrenet-base": "upstream-base-static-512x512"}
-# The fast network was timed on a large picture; around it, a small one costs what it costs around base.
-FAST_ALONE = "alone-inspyrenet-fast-512x512"
-FAST_TABLE, AROUND_TABLE = "upstream-fast-static-4000x3000", "upstream-base-static-512x512"
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "u2netp": ("rembg-512x512",),
+    "inspyrenet-base": ("upstream-base-static-512x512", "alone-inspyrenet-base-512x512"),
+    "inspyrenet-fast": ("alone-inspyrenet-fast-512x512",),
+}
 
 # How long a caller waits: its kind, and seconds.
 CALLERS: Mapping[str, float] = {
@@ -55,7 +55,8 @@ def speed(runs: Sequence[Run]) -> str:
         *(f"{wait:g} s" for wait in CALLERS.values()),
     ]
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    for model, seconds in {**{name: measured(runs, table) for name, table in TABLES.items()}, **fast(runs)}.items():
+    for model, tables in TABLES.items():
+        seconds = measured(runs, tables)
         for memory_mb in MEMORY_MB:
             stretch = slowdown(MEASURED_CORES, memory_mb)
             warm = [one.warm_s * stretch for one in seconds]
@@ -68,31 +69,18 @@ def speed(runs: Sequence[Run]) -> str:
     return "\n".join([*lines, "", f"{said}."])
 
 
-def measured(runs: Sequence[Run], table: str) -> list[Seconds]:
-    """Take ours out of a table, on each machine that kept it.
+def measured(runs: Sequence[Run], tables: tuple[str, ...]) -> list[Seconds]:
+    """Take ours out of a model's tables, on each machine that kept one.
 
     Where a machine's first picture was not kept, what a start added on another is added to its later one.
     """
     kept = [
         tuple(run.value(row, OURS) if run.has(row) else None for row in (LATER, FIRST))
         for run in runs
-        if run.table == table
+        if run.table in tables
     ]
     added_s = max(cold - warm for warm, cold in kept if warm is not None and cold is not None)
     return [Seconds(warm, warm + added_s if cold is None else cold) for warm, cold in kept if warm is not None]
-
-
-def fast(runs: Sequence[Run]) -> dict[str, list[Seconds]]:
-    """Give the fast network's seconds, or predict them: its own on a large picture, and those around base's."""
-    if any(run.table == FAST_ALONE for run in runs):
-        return {"inspyrenet-fast": measured(runs, FAST_ALONE)}
-    (large,) = [run for run in runs if run.table == FAST_TABLE]
-    machine = large.circumstances.machine
-    (small,) = [run for run in runs if run.table == AROUND_TABLE and run.circumstances.machine == machine]
-    parts = (large.value(FIRST, OURS), large.value(LATER, OURS), large.value(AROUND, OURS), small.value(AROUND, OURS))
-    first_s, later_s, around_s, small_s = (part if part is not None else math.nan for part in parts)
-    warm_s = later_s - around_s + small_s
-    return {"inspyrenet-fast (predicted)": [Seconds(warm_s, first_s - later_s + warm_s)]}
 
 
 def reach(seconds: Sequence[float]) -> str:
