@@ -179,6 +179,12 @@ class Several(CallerError):
         self.errors = tuple(errors)
         self.code, self.title = errors[0].code, errors[0].title
 
+    @classmethod
+    def raise_any(cls, errors: Sequence[CallerError]) -> None:
+        """Raise what is wrong, if anything is: one error as itself."""
+        if errors:
+            raise errors[0] if len(errors) == 1 else cls(errors)
+
 
 class RoiExceedsBounds(CallerError):
     """The region of interest reaches beyond the picture."""

@@ -272,6 +272,11 @@ class Mixed:
     report: Report
     ends: tuple[End, ...]
 
+    @property
+    def errors(self) -> tuple[CutoutError, ...]:
+        """What those failed with that failed."""
+        return tuple(end.what for end in self.ends if isinstance(end.what, CutoutError))
+
 
 @dataclass(frozen=True)
 class Skipped:

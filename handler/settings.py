@@ -29,6 +29,10 @@ UploadFormat = Literal["png", "webp"]
 DefaultSize = Literal["auto", "preview", "medium", "hd", "full", "50MP"]
 StreamingSender = Literal["function-url", "rest"]
 
+# Seven days, which is what a signature may have: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+MOST_URL_SECONDS = 604_800
+MOST_WAITING = 32  # each in a thread of Starlette's, which has 40
+
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 InitializationType = Literal["on-demand", "provisioned-concurrency", "snap-start", "lambda-managed-instances"]
 
@@ -132,7 +136,11 @@ class Settings:
             outputs_from=_choice(env, "OUTPUTS_FROM", OUTPUTS_FROM, cls.outputs_from),
             result_bucket=env.get("RESULT_BUCKET"),
             result_url_seconds=_read(
-                env, "RESULT_URL_SECONDS", _url_seconds, cls.result_url_seconds, "a whole number from 1 to 604800"
+                env,
+                "RESULT_URL_SECONDS",
+                _between(1, MOST_URL_SECONDS),
+                cls.result_url_seconds,
+                f"a whole number from 1 to {MOST_URL_SECONDS}",
             ),
             default_size=_choice(env, "DEFAULT_SIZE", DEFAULT_SIZES, cls.default_size),
             max_input_bytes=_read(
@@ -162,7 +170,13 @@ class Settings:
             ),
             url_fetch_allow=frozenset(_list(env, "URL_FETCH_ALLOW")),
             throttle_rate=_read(env, "THROTTLE_RATE", _positive(float), None, "a number above 0, such as 10"),
-            max_waiting=_read(env, "MAX_WAITING", _up_to_32, cls.max_waiting, "a whole number from 1 to 32"),
+            max_waiting=_read(
+                env,
+                "MAX_WAITING",
+                _between(1, MOST_WAITING),
+                cls.max_waiting,
+                f"a whole number from 1 to {MOST_WAITING}",
+            ),
             warmup_hold_ms=_read(
                 env, "WARMUP_HOLD_MS", _from_zero, cls.warmup_hold_ms, "a whole number of milliseconds from 0"
             ),
@@ -271,28 +285,20 @@ def _streaming_senders(text: str) -> frozenset[StreamingSender]:
     return frozenset(sender for sender in STREAMING_SENDERS if sender in given)
 
 
-def _url_seconds(text: str) -> int:
-    """Read a lifetime of at most seven days, which is what a signature may have.
+def _between(least: int, most: int) -> Callable[[str], int]:
+    def bounded(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise ValueError(text)
+        return value
 
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
-    """
-    value = int(text)
-    if not 1 <= value <= 604_800:
-        raise ValueError(text)
-    return value
+    return bounded
 
 
 def _account(text: str) -> str:
     if not re.fullmatch(r"\d{12}", text, re.ASCII):
         raise ValueError(text)
     return text
-
-
-def _up_to_32(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 32:  # each waits in a thread of Starlette's, which has 40
-        raise ValueError(text)
-    return value
 
 
 def _multiple_of_32(text: str) -> int:

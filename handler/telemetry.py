@@ -102,8 +102,7 @@ def _verdict(outcome: Outcome) -> tuple[str, dict[str, str]]:
             return "skipped", {"reason": str(skip)}
         case Failed(error=error):
             return _failure(error), {"code": error.code, "reason": str(error)}
-        case Mixed(ends=ends):
-            errors = [end.what for end in ends if isinstance(end.what, CutoutError)]
+        case Mixed(ends=ends, errors=errors):
             if not errors:
                 return "cut_out", {}
             worst = next((error for error in errors if not isinstance(error, CallerError)), errors[0])

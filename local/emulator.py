@@ -95,6 +95,19 @@ def invoke(address: str, event: object) -> Reply:
     return Reply(status, payload, elapsed_s)
 
 
+def lambda_variables(memory_mb: int) -> dict[str, str]:
+    """Give what Lambda puts into a function's environment, and a PATH."""
+    return {
+        "PATH": os.environ["PATH"],
+        "AWS_LAMBDA_FUNCTION_NAME": "function",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb),
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+
 class Emulator:
     """A running function: `with Emulator({"MODEL_DIR": …}) as function: function.invoke(event)`."""
 
@@ -120,14 +133,8 @@ class Emulator:
             command,
             cwd=ROOT,
             env={
-                "PATH": os.environ["PATH"],
-                "AWS_LAMBDA_FUNCTION_NAME": "function",
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb),
+                **lambda_variables(memory_mb),
                 "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_s),
-                "AWS_REGION": "us-east-1",
-                "AWS_DEFAULT_REGION": "us-east-1",
-                "AWS_ACCESS_KEY_ID": "local",
-                "AWS_SECRET_ACCESS_KEY": "local",
                 **environment,
             },
             stdout=self._log,

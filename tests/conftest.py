@@ -162,13 +162,24 @@ class Buckets:
         return {"AWS_ENDPOINT_URL_S3": self.server.url, "OUTPUT_BUCKET": self.cutouts, "OUTPUT_PREFIX": "cutouts/"}
 
 
-@pytest.fixture
-def buckets(s3: LocalS3) -> Buckets:
-    """Make two buckets that no other test knows."""
+def made_buckets(s3: LocalS3) -> Buckets:
+    """Make two buckets that nobody else knows."""
     made = Buckets(s3)
     for name in (made.uploads, made.cutouts):
         s3.client.create_bucket(Bucket=name)
     return made
+
+
+@pytest.fixture
+def buckets(s3: LocalS3) -> Buckets:
+    """Make two buckets that no other test knows."""
+    return made_buckets(s3)
+
+
+@pytest.fixture(scope="module")
+def stores(s3: LocalS3) -> Buckets:
+    """Make two buckets that no other file's tests know."""
+    return made_buckets(s3)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from local.emulator import ROOT
+from local.emulator import ROOT, lambda_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,14 +105,8 @@ class RuntimeApi:
             [sys.executable, *command],
             cwd=ROOT,
             env={
-                "PATH": os.environ["PATH"],
+                **lambda_variables(memory_mb=1_769),  # one thread, for a shared machine's sake
                 "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
-                "AWS_LAMBDA_FUNCTION_NAME": "function",
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",  # one thread, for a shared machine's sake
-                "AWS_REGION": "us-east-1",
-                "AWS_DEFAULT_REGION": "us-east-1",
-                "AWS_ACCESS_KEY_ID": "local",
-                "AWS_SECRET_ACCESS_KEY": "local",
                 **environment,
             },
             stdout=self._log,

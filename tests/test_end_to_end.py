@@ -23,18 +23,9 @@ from tests.pictures import opened, sample, save
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.s3 import LocalS3
 
 PHOTOGRAPHS = ROOT / "demo" / "photos"
 PING = {"warmup": True}
-
-
-@pytest.fixture(scope="module")
-def stores(s3: LocalS3) -> Buckets:
-    made = Buckets(s3)
-    for name in (made.uploads, made.cutouts):
-        s3.client.create_bucket(Bucket=name)
-    return made
 
 
 @pytest.fixture(scope="module")

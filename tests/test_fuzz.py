@@ -6,8 +6,6 @@ Everything around the function works here, so that whatever fails is the event's
 
 from __future__ import annotations
 
-import io
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +20,7 @@ from local.emulator import Emulator
 from tests.hostile import Answer, hostile, s3_error
 from tests.strategies import EVENT_FILES, JSON, damaged_events, each_damage, finite, requests
 from tests.triggers.test_ping import PINGS
-from tests.verdict import RAISED, judge, judge_raised
+from tests.verdict import RAISED, judge, judge_raised, log_of_the_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,19 +70,13 @@ def guarded(awaken: Awaken, brightness: Path, services: dict[str, str]) -> Funct
 
 
 def judged(function: Function, event: Any) -> None:
-    stream = io.StringIO()
-    listener = logging.StreamHandler(stream)
-    listener.setFormatter(telemetry.logger.registered_formatter)
-    logger = logging.getLogger(telemetry.SERVICE)
-    logger.addHandler(listener)
-    try:
-        answer = function(event)
-    except CutoutError as error:
-        judge_raised(error, stream.getvalue())
-    else:
-        judge(answer, stream.getvalue())
-    finally:
-        logger.removeHandler(listener)
+    with log_of_the_service() as log:
+        try:
+            answer = function(event)
+        except CutoutError as error:
+            judge_raised(error, log.getvalue())
+        else:
+            judge(answer, log.getvalue())
 
 
 WHOLE = {**{name: events.load(name) for name in EVENT_FILES}, **PINGS}

@@ -17,7 +17,6 @@ from PIL import Image
 from local import events
 from local.emulator import ROOT, Emulator
 from tests.clients import REMOVEBG, read
-from tests.conftest import Buckets
 from tests.pictures import opened, sample, save
 from tests.runtime_api import RuntimeApi
 from tests.test_end_to_end import PHOTOGRAPHS, PING, form_event
@@ -26,19 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from local.s3 import LocalS3
+    from tests.conftest import Buckets
     from tests.runtime_api import Posted
 
 BRIDGE = ("-m", "handler.streaming")
 HANDLER = "handler.app.lambda_handler"
-
-
-@pytest.fixture(scope="module")
-def stores(s3: LocalS3) -> Buckets:
-    made = Buckets(s3)
-    for name in (made.uploads, made.cutouts):
-        s3.client.create_bucket(Bucket=name)
-    return made
 
 
 @pytest.fixture(scope="module")

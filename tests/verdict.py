@@ -7,14 +7,20 @@ shows in its code, in its sentence, and in the log line that carries its traceba
 from __future__ import annotations
 
 import base64
+import contextlib
 import inspect
+import io
 import json
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
 
 import handler.errors
 from handler import telemetry
 from handler.errors import CutoutError, MalformedEvent, Redelivery, Unforeseen
 from handler.web.parameters.table import IMPROVEMENT, TABLE, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Every name that a request for a cut-out may give a parameter by, and that any request may.
 NAMES = frozenset(row.name for row in rows(TABLE))
@@ -30,6 +36,20 @@ CODES = {
 
 
 RAISED = (Redelivery, MalformedEvent)
+
+
+@contextlib.contextmanager
+def log_of_the_service() -> Iterator[io.StringIO]:
+    """Hear what the function logs, tracebacks and all."""
+    stream = io.StringIO()
+    listener = logging.StreamHandler(stream)
+    listener.setFormatter(telemetry.logger.registered_formatter)
+    logger = logging.getLogger(telemetry.SERVICE)
+    logger.addHandler(listener)
+    try:
+        yield stream
+    finally:
+        logger.removeHandler(listener)
 
 
 def judge(answer: Any, log: str) -> None:

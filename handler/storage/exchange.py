@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from handler.errors import ChangedMeanwhile, FileTooLarge, NotOffered
 from handler.storage.presign import Form, form_for, readable_url
 from handler.storage.provenance import ETAG
-from handler.storage.s3 import errors_of, make_client
+from handler.storage.s3 import errors_of, make_client, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,16 +108,7 @@ class Exchange:
         bucket = self.require_open("No upload is kept here")
         with errors_of(AN_UPLOAD, "read", SETTING):
             found = self._s3().get_object(Bucket=bucket, Key=f"{UPLOADS}{token}")
-            body = found["Body"]
-            try:
-                if found["ContentLength"] > max_bytes:
-                    raise FileTooLarge(
-                        f"{AN_UPLOAD.capitalize()} has {found['ContentLength']:,} bytes; the limit is {max_bytes:,}."
-                    )
-                data = body.read(found["ContentLength"])
-                body.read()  # nothing is left; botocore notices a body that broke off when it reads its end
-            finally:
-                body.close()
+            data = read_whole(found, lambda size_bytes: _require_size(size_bytes, max_bytes), max_bytes)
         return Upload(token, found["ETag"].strip('"'), data)
 
     def discard(self, upload: Upload) -> None:
@@ -149,6 +140,11 @@ class Exchange:
         if self._client is None:
             self._client = make_client(read_timeout_s=READ_TIMEOUT_S, attempts=ATTEMPTS)
         return self._client
+
+
+def _require_size(size_bytes: int, max_bytes: int) -> None:
+    if size_bytes > max_bytes:
+        raise FileTooLarge(f"{AN_UPLOAD.capitalize()} has {size_bytes:,} bytes; the limit is {max_bytes:,}.")
 
 
 def _token() -> str:

@@ -20,7 +20,7 @@ from handler.errors import (
     TargetTaken,
 )
 from handler.storage.provenance import ETAG, REPORT, Standing, digest, metadata_of
-from handler.storage.s3 import errors_of, make_client, no_such_bucket
+from handler.storage.s3 import errors_of, make_client, no_such_bucket, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,15 +108,7 @@ class Storage:
             wanted["IfMatch"] = f'"{picture.etag}"'
         with errors_of(str(picture)):
             found = self._s3().get_object(**wanted)
-            body = found["Body"]
-            try:
-                require_size(picture, found["ContentLength"], max_bytes)
-                data = body.read(max_bytes + 1)
-                require_size(picture, len(data), max_bytes)
-                body.read()  # nothing is left; botocore notices a body that broke off when it reads its end
-            finally:
-                body.close()
-        return data
+            return read_whole(found, lambda size_bytes: require_size(picture, size_bytes, max_bytes), max_bytes)
 
     def standing(self, bucket: str, key: str) -> Standing | None:
         """Look at what stands at a place in the output bucket; None: nothing.
@@ -142,23 +134,9 @@ class Storage:
 
         Raises ChangedMeanwhile, AccessDenied, ConfigurationError (no such bucket), DependencyError.
         """
-        written: PutObjectRequestTypeDef = {
-            "Bucket": destination.bucket,
-            "Key": destination.key,
-            "Body": data,
-            "ContentType": media_type,
-            "Metadata": metadata_of(destination.provenance),
-        }
-        if self._output_owner:
-            written["ExpectedBucketOwner"] = self._output_owner
-        if destination.replaces is None:
-            written["IfNoneMatch"] = "*"
-        else:
-            written["IfMatch"] = f'"{destination.replaces}"'
         for attempt in range(CONFLICTS):
             try:
-                with errors_of(str(destination), "write"):
-                    self._s3().put_object(**written)
+                self._write(destination, data, media_type, metadata_of(destination.provenance))
             except ChangedMeanwhile:
                 there = self.standing(destination.bucket, destination.key)
                 if there is not None and there.is_made_as(destination.provenance):
@@ -179,26 +157,32 @@ class Storage:
             raise TargetTaken(f"{place} is no error report about this object: move it, so that one can be written.")
         if there is not None and there.metadata.get(REPORT) == digest(document):
             return
-        written: PutObjectRequestTypeDef = {
-            "Bucket": place.bucket,
-            "Key": place.key,
-            "Body": document.encode(),
-            "ContentType": "application/json",
-            "Metadata": {**metadata_of(place.provenance), REPORT: digest(document)},
-        }
-        if self._output_owner:
-            written["ExpectedBucketOwner"] = self._output_owner
-        if there is None:
-            written["IfNoneMatch"] = "*"
-        else:
-            written["IfMatch"] = f'"{there.etag}"'
+        seen = replace(place, replaces=None if there is None else there.etag)
+        metadata = {**metadata_of(place.provenance), REPORT: digest(document)}
         try:
-            with errors_of(str(place), "write"):
-                self._s3().put_object(**written)
+            self._write(seen, document.encode(), "application/json", metadata)
         except ChangedMeanwhile:  # by another delivery, or by this very write, whose answer was lost
             now = self.standing(place.bucket, place.key)
             if now is None or now.metadata.get(REPORT) != digest(document):
                 raise
+
+    def _write(self, place: S3Destination, data: bytes, media_type: str, metadata: dict[str, str]) -> None:
+        """Put an object where nothing stands but what the place says that it may replace."""
+        written: PutObjectRequestTypeDef = {
+            "Bucket": place.bucket,
+            "Key": place.key,
+            "Body": data,
+            "ContentType": media_type,
+            "Metadata": metadata,
+        }
+        if self._output_owner:
+            written["ExpectedBucketOwner"] = self._output_owner
+        if place.replaces is None:
+            written["IfNoneMatch"] = "*"
+        else:
+            written["IfMatch"] = f'"{place.replaces}"'
+        with errors_of(str(place), "write"):
+            self._s3().put_object(**written)
 
     def withdraw(self, bucket: str, key: str, picture: S3Object) -> bool:
         """Remove an error report about this object, where there is one; say whether there was.

@@ -20,10 +20,11 @@ from handler.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 NOT_FOUND = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "NotFound", "404", "MethodNotAllowed", "405"})
 DENIED = frozenset({"AccessDenied", "Forbidden", "403", "AllAccessDisabled"})
@@ -63,6 +64,19 @@ def make_client(*, read_timeout_s: float = 5, attempts: int = 4) -> S3Client:
             s3={"us_east_1_regional_endpoint": "regional", "addressing_style": "virtual"},
         ),
     )
+
+
+def read_whole(found: GetObjectOutputTypeDef, require: Callable[[int], None], max_bytes: int) -> bytes:
+    """Read an object that S3 has begun to send; `require` raises where it has more bytes than `max_bytes`."""
+    body = found["Body"]
+    try:
+        require(found["ContentLength"])
+        data = body.read(max_bytes + 1)
+        require(len(data))
+        body.read()  # nothing is left; botocore notices a body that broke off when it reads its end
+    finally:
+        body.close()
+    return data
 
 
 @contextmanager

@@ -18,12 +18,14 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from handler.errors import CallerError, FileTooLarge, InvalidParameter, UnreadableImage
-from handler.web.parameters.table import IMAGE_FILE, IMAGE_FILE_B64
+from handler.web.parameters.table import IMAGE_FILE, IMAGE_FILE_B64, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from starlette.types import Message, Receive
+
+    from handler.web.parameters.table import Group
 
 # A body holds a picture and perhaps a background, each of which base64 makes a third larger.
 PICTURES_IN_A_BODY = 2
@@ -35,6 +37,12 @@ class Names:
 
     texts: frozenset[str]
     files: frozenset[str]
+
+    @classmethod
+    def of(cls, table: tuple[Group, ...], *more: str) -> Names:
+        """Take a table's, and more texts."""
+        texts = [row.name for row in rows(table) if not row.is_file]
+        return cls(frozenset([*texts, *more]), frozenset(row.name for row in rows(table) if row.is_file))
 
 
 @dataclass(frozen=True)

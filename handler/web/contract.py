@@ -46,8 +46,7 @@ class Contract:
     @property
     def names(self) -> Names:
         """What its requests may say."""
-        texts = {row.name for row in rows(self.table) if not row.is_file}
-        return Names(frozenset(texts | {KEY_FIELD}), frozenset(row.name for row in rows(self.table) if row.is_file))
+        return Names.of(self.table, KEY_FIELD)
 
     @property
     def alternatives(self) -> Alternatives:

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from handler import telemetry
 from handler.errors import (
     CallerError,
-    CutoutError,
     FileTooLarge,
     InvalidFileType,
     MultipleBackgrounds,
@@ -31,7 +29,7 @@ from handler.web.contract import KEY_FIELD
 from handler.web.parameters.read import Fields, wish_of
 from handler.web.parameters.table import BACKGROUNDS, BG_IMAGE_FILE, BG_IMAGE_URL
 from handler.web.scope import invocation_of, trigger_of
-from handler.web.source import Source, fetched
+from handler.web.source import Source, discard, fetched
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -83,7 +81,8 @@ class CutOut:
         def cut_out() -> Outcome:
             order = asked.order(output, trigger, self._pipeline, invocation)
             outcome = self._pipeline.run(order.job, invocation)
-            self._discard(order.done_with(outcome))
+            for upload in order.done_with(outcome):
+                discard(self._pipeline, upload)
             return outcome
 
         match outcome := await run_in_threadpool(cut_out):
@@ -95,14 +94,6 @@ class CutOut:
                 raise error
             case _:  # only an upload is skipped, and one output gives one file
                 raise AssertionError(outcome)
-
-    def _discard(self, uploads: tuple[Upload, ...]) -> None:
-        """Remove uploads that have served. The answer is there, so that a failure is the log's alone."""
-        for upload in uploads:
-            try:
-                self._pipeline.exchange.discard(upload)
-            except CutoutError as error:
-                telemetry.left_behind(error)
 
     async def _admitted(self, request: Request) -> Body:
         """Check the key, before a byte of the body is read where it stands in a header, and read the body."""
@@ -135,8 +126,7 @@ class Asked:
         faults = [*self._source.faults, *body.faults, *fields.faults]
         if body.count(BACKDROPS) > 1:
             faults.append(MultipleBackgrounds(f"Give one of {', '.join(BACKDROPS)}, or none."))
-        if faults:
-            raise faults[0] if len(faults) == 1 else Several(faults)
+        Several.raise_any(faults)
 
     def order(self, output: Output, trigger: TriggerName, pipeline: Pipeline, invocation: Invocation) -> Order:
         """Make the job of one output, for which pictures are got that are elsewhere. Raises as `fetched` does."""

@@ -12,15 +12,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from handler import telemetry
-from handler.errors import CutoutError, Several
+from handler.errors import Several
 from handler.pixels.header import read_header
 from handler.pixels.limits import Limits
 from handler.web.account import rate_limit_headers
 from handler.web.body import Names, read_body
 from handler.web.parameters.read import Fields
-from handler.web.parameters.table import IMAGE_FILENAME, IMPROVEMENT, TAG, rows
+from handler.web.parameters.table import IMAGE_FILENAME, IMPROVEMENT, TAG
 from handler.web.scope import invocation_of
-from handler.web.source import Source
+from handler.web.source import Source, discard
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from handler.web.keys import KeyRing
 
 PATH = "/v1.0/improve"
-NAMES = Names(
-    frozenset(row.name for row in rows(IMPROVEMENT) if not row.is_file),
-    frozenset(row.name for row in rows(IMPROVEMENT) if row.is_file),
-)
+NAMES = Names.of(IMPROVEMENT)
 MEDIA_TYPES = dict.fromkeys(("ico", "cur"), "image/vnd.microsoft.icon")  # of others it is the format's own name
 # All of an object's metadata may have 2 KB, and quoting makes three of each byte.
 NOTE_BYTES = 250
@@ -56,9 +53,7 @@ class Improve:
         fields = Fields(body.fields, IMPROVEMENT)
         source = Source.of(body, fields)
         notes = {row.name.replace("_", "-"): fields.read(row, "") for row in (IMAGE_FILENAME, TAG)}
-        faults = [*source.faults, *body.faults, *fields.faults]
-        if faults:
-            raise faults[0] if len(faults) == 1 else Several(faults)
+        Several.raise_any([*source.faults, *body.faults, *fields.faults])
         token = await run_in_threadpool(self._keep, source, notes, invocation_of(request))
         return JSONResponse({"id": token}, headers=rate_limit_headers(request.scope))
 
@@ -73,8 +68,5 @@ class Improve:
         )
         telemetry.improvement(invocation.request_id, len(got.data), header.name)
         if got.upload is not None:
-            try:
-                self._pipeline.exchange.discard(got.upload)
-            except CutoutError as error:
-                telemetry.left_behind(error)
+            discard(self._pipeline, got.upload)
         return token

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from handler import telemetry
 from handler.errors import (
     CallerError,
+    CutoutError,
     FailedBackgroundDownload,
     FailedImageDownload,
     MissingSource,
@@ -92,6 +94,14 @@ def fetched(name: str, url: str, pipeline: Pipeline, invocation: Invocation) -> 
         return Got(fetch(url, max_bytes=settings.max_input_bytes, timeout_s=timeout_s, allow=settings.url_fetch_allow))
     except Unfetchable as error:
         raise named(f"{name}: {error}") from error
+
+
+def discard(pipeline: Pipeline, upload: Upload) -> None:
+    """Remove an upload that has served. What was asked for is there, so that a failure is the log's alone."""
+    try:
+        pipeline.exchange.discard(upload)
+    except CutoutError as error:
+        telemetry.left_behind(error)
 
 
 def _count(body: Body) -> tuple[CallerError, ...]:

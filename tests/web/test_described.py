@@ -9,10 +9,7 @@ that what was sent is first written as it is read, and then held to the schema.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import itertools
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +26,7 @@ from handler.settings import Settings
 from handler.web.application import build
 from tests.hostile import Answer, hostile
 from tests.pictures import FORMATS, sample
+from tests.verdict import log_of_the_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,16 +203,3 @@ def codes(response: Any) -> set[str]:
     """List the codes of a refusal; Clipdrop's has a sentence alone."""
     document = response.json()
     return {document["type"]} if "type" in document else {error["code"] for error in document.get("errors", [])}
-
-
-@contextlib.contextmanager
-def log_of_the_service() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    listener = logging.StreamHandler(stream)
-    listener.setFormatter(telemetry.logger.registered_formatter)
-    logger = logging.getLogger(telemetry.SERVICE)
-    logger.addHandler(listener)
-    try:
-        yield stream
-    finally:
-        logger.removeHandler(listener)

@@ -97,8 +97,8 @@ def _errors(outcome: Outcome) -> tuple[CutoutError, ...]:
     match outcome:
         case Failed(error=error):
             return (error,)
-        case Mixed(ends=ends):
-            return tuple(end.what for end in ends if isinstance(end.what, CutoutError))
+        case Mixed(errors=errors):
+            return errors
         case _:
             return ()
 
@@ -169,8 +169,7 @@ def _code_and_sentence(outcome: Outcome) -> dict[str, str]:
             return _success(f"Nothing to do: {skip}")
         case Done(files=files):
             return _success("; ".join(_sentence(file) for file in files))
-        case Mixed(ends=ends):
-            errors = _errors(outcome)
+        case Mixed(ends=ends, errors=errors):
             # What failed comes first: a sentence that is too long loses its end.
             order = sorted(ends, key=lambda end: not isinstance(end.what, CutoutError))
             sentence = "; ".join(_end_sentence(end) for end in order)
