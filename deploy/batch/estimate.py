@@ -15,9 +15,7 @@ from dataclasses import dataclass, replace
 from bench.costs import GB_SECOND, REQUEST
 from bench.figures import read_all
 from bench.paste import slowest
-from bench.volume import JOB, JOB_OBJECT, READS_OF_RESULT, READS_OF_UPLOAD, S3_READ, S3_WRITE, WRITES
-
-PER_UPLOAD = WRITES * S3_WRITE + (READS_OF_UPLOAD + READS_OF_RESULT) * S3_READ
+from bench.volume import JOB, JOB_OBJECT, s3_dollars
 
 # The table of bench/figures that has a model's seconds; a table's name ends with the size of its pictures. The
 # nightly's network is that of base.
@@ -95,7 +93,7 @@ def estimate(pictures: int, seconds: Seconds, stack: Stack) -> Estimate:
     compute_s = [
         pictures * each + environments * seconds.cold_s for each in (seconds.picture_s, seconds.large_picture_s)
     ]
-    fixed = JOB + pictures * (JOB_OBJECT + PER_UPLOAD + REQUEST)
+    fixed = JOB + pictures * (JOB_OBJECT + s3_dollars() + REQUEST)
     least, most = compute_s
     return Estimate(
         pictures=pictures,
