@@ -26,6 +26,7 @@ export class Picture {
     this.progress = null; // 0 to 1 while that is known
     this.original = file; // what the browser decodes, where it can
     this.shown = null; // an address of something to look at meanwhile
+    this.reference = null; // of what was left at an upload address; good until it is cut out
     this.result = null;
     this.strokes = { done: [], undone: [] };
     this.stop = new AbortController();
@@ -74,6 +75,7 @@ async function resultOf(picture, hooks) {
     try {
       return await answerOf(picture, rung, hooks);
     } catch (error) {
+      if (error.code === "failed_image_download") picture.reference = null; // it has expired: the next try leaves it anew
       if (error.code !== "result_too_large" || rung === LADDER.at(-1)) throw error;
     }
   }
@@ -108,7 +110,8 @@ async function answerOf(picture, { format, size = "auto" }, { awake, become, ask
     const form = new FormData();
     if (picture.url) form.append("image_url", picture.url);
     else if (picture.file.size + AROUND_A_FILE_BYTES > way.max_upload_bytes) {
-      form.append("image_url", await left(picture, { signal, onUpload }));
+      picture.reference ??= await left(picture, { signal, onUpload });
+      form.append("image_url", picture.reference);
     } else form.append("image_file", picture.file, picture.name);
     form.append("format", format);
     form.append("size", size);
@@ -159,6 +162,7 @@ export async function shrink(picture) {
     return false;
   }
   picture.file = picture.original = smaller;
+  picture.reference = null;
   return true;
 }
 

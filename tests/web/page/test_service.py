@@ -209,6 +209,42 @@ def test_a_large_picture_goes_and_comes_by_way_of_the_bucket(
     assert f"GET {s3.url}/{bucket}/{keys[0]}" in sent
 
 
+def test_a_large_picture_of_a_type_that_the_browser_does_not_know_is_left_as_a_picture(
+    visiting: Visiting, application: Any, s3: LocalS3, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+    visit = visiting(as_balancer(application(RESULT_BUCKET=bucket)), friends=(s3.url,))
+    visit.page.route(
+        "**/v1.0/removebg", lambda route: route.fulfill(status=400, body=refusal("unknown_foreground", "No."))
+    )
+    visit.choose({**noise(800), "name": "photo.heic", "mimeType": "application/octet-stream"})
+    visit.page.locator("#failed").wait_for()
+    (entry,) = s3.client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert s3.client.head_object(Bucket=bucket, Key=entry["Key"])["ContentType"] == "image/unknown"
+
+
+def test_a_large_picture_is_left_once_however_often_it_is_asked_for(
+    visiting: Visiting, application: Any, s3: LocalS3, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+    visit = visiting(as_balancer(application(RESULT_BUCKET=bucket)), friends=(s3.url,))
+    left: list[str] = []
+    visit.page.on("request", lambda request: left.append(request.url) if request.url.endswith(f"/{bucket}") else None)
+    asked: list[str] = []
+
+    def busy_once(route: Intercepted) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            headers = {"Retry-After": "1"}
+            route.fulfill(status=503, headers=headers, body=refusal("time_too_short", "Not now."))
+        else:
+            route.continue_()
+
+    visit.page.route("**/v1.0/removebg", busy_once)
+    visit.cut_out(noise(800))
+    assert (len(asked), len(left)) == (2, 1)
+
+
 def test_a_bucket_that_takes_no_picture_is_said(visiting: Visiting, application: Any) -> None:
     visit = visiting(as_balancer(application()))
     address = {
