@@ -1,0 +1,156 @@
+"""The encoder: Swin Transformer B (Liu et al., ICCV 2021, arXiv:2103.14030).
+
+Enters: a normalised picture (3, H, W). Leaves: its tokens at each scale, behind the norm that the decoder wants.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inspyrenet.kernels import Matrix, Norm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inspyrenet.kernels import Floats, Kernels
+    from inspyrenet.memory import Reserve
+    from inspyrenet.weights import Weights
+
+WINDOW = 12
+SHIFT = WINDOW // 2
+PATCH = 4
+
+
+@dataclass(frozen=True)
+class Block:
+    """One Swin block. `positions`: (heads, 144, 144), the bias of two places in a window."""
+
+    norm1: Norm
+    qkv: Matrix
+    positions: Floats
+    projection: Matrix
+    norm2: Norm
+    wide: Matrix
+    narrow: Matrix
+
+    @classmethod
+    def of(cls, weights: Weights) -> Block:
+        """Read a block's tensors, in their order in the file."""
+        table = weights.tensor("attn.relative_position_bias_table")  # 23 * 23, heads
+        positions = weights.reserve.take(table.shape[1], WINDOW**2, WINDOW**2)
+        positions[...] = table[_relative_positions()].transpose(2, 0, 1)
+        return cls(
+            norm1=weights.norm("norm1"),
+            qkv=weights.linear("attn.qkv"),
+            positions=positions,
+            projection=weights.linear("attn.proj"),
+            norm2=weights.norm("norm2"),
+            wide=weights.linear("mlp.fc1"),
+            narrow=weights.linear("mlp.fc2"),
+        )
+
+    def run(self, kernels: Kernels, reserve: Reserve, tokens: Floats, size: tuple[int, int], shift: int) -> None:
+        """Change tokens (h * w, C) in place."""
+        rows, width = tokens.shape
+        with reserve.returned():
+            qkv, attended = reserve.take(rows, 3 * width), reserve.take(rows, width)
+            kernels.linear(tokens, self.qkv, qkv, self.norm1, kind="query, key, value")
+            assert self.qkv.bias is not None  # noqa: S101  # every Swin has it
+            kernels.attend_windows(qkv, self.qkv.bias, size, shift, self.positions, attended)
+            kernels.finish_block(tokens, attended, self.projection, self.norm2, self.wide, self.narrow)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Blocks at one resolution, the norm of what the decoder gets of it, and the way down (None in the last)."""
+
+    blocks: tuple[Block, ...]
+    norm: Norm
+    merging_norm: Norm | None
+    merging: Matrix | None
+
+
+@dataclass(frozen=True)
+class Swin:
+    """The whole encoder."""
+
+    embedding: Matrix
+    embedding_norm: Norm
+    stages: tuple[Stage, ...]
+
+    @classmethod
+    def of(cls, weights: Weights) -> Swin:
+        """Read the encoder's tensors."""
+        patch = weights.tensor("patch_embed.proj.weight")
+        embedding = weights.matrix(patch.reshape(patch.shape[0], -1), weights.tensor("patch_embed.proj.bias"))
+        embedding_norm = weights.norm("patch_embed.norm")
+        stages = []
+        while weights.has(f"norm{len(stages)}.weight"):
+            part = weights.under(f"layers.{len(stages)}")
+            blocks: list[Block] = []
+            while part.has(f"blocks.{len(blocks)}.norm1.weight"):
+                blocks.append(Block.of(part.under(f"blocks.{len(blocks)}")))
+            down = part.has("downsample.reduction.weight")
+            stages.append(
+                Stage(
+                    tuple(blocks),
+                    weights.norm(f"norm{len(stages)}"),
+                    part.norm("downsample.norm") if down else None,
+                    part.linear("downsample.reduction", bias=False) if down else None,
+                )
+            )
+        return cls(embedding, embedding_norm, tuple(stages))
+
+    def run(
+        self, kernels: Kernels, reserve: Reserve, picture: Floats, use: Callable[[Floats, tuple[int, int], Norm | None], None]
+    ) -> None:
+        """Give `use` the tokens (h * w, C) of each scale, the map's size, and the norm that they still need.
+
+        What is given does not outlive the call: the next stage works in the same memory.
+        """
+        h, w = picture.shape[1] // PATCH, picture.shape[2] // PATCH
+        with reserve.returned():
+            tokens = self._embed(kernels, reserve, picture)
+            use(tokens, (h, w), None)
+            for stage in self.stages:
+                for index, block in enumerate(stage.blocks):
+                    block.run(kernels, reserve, tokens, (h, w), SHIFT if index % 2 else 0)
+                use(tokens, (h, w), stage.norm)
+                if stage.merging is not None:
+                    tokens = _merge(kernels, reserve, tokens, (h, w), stage)
+                    h, w = h // 2, w // 2
+
+    def _embed(self, kernels: Kernels, reserve: Reserve, picture: Floats) -> Floats:
+        """(3, H, W) to (h * w, C): a token for each patch."""
+        h, w = picture.shape[1] // PATCH, picture.shape[2] // PATCH
+        tokens = reserve.take(h * w, self.embedding.columns)
+        with reserve.returned():
+            patches = reserve.take(h, w, 3, PATCH, PATCH)
+            patches[...] = picture.reshape(3, h, PATCH, w, PATCH).transpose(1, 3, 0, 2, 4)
+            embedded = reserve.take(h * w, self.embedding.columns)
+            kernels.linear(patches.reshape(h * w, -1), self.embedding, embedded, kind="patches")
+            kernels.normalise(embedded, self.embedding_norm, tokens)
+        return tokens
+
+
+def _merge(kernels: Kernels, reserve: Reserve, tokens: Floats, size: tuple[int, int], stage: Stage) -> Floats:
+    """Halve the map: four neighbours, columns outermost, to one token of twice the channels (paper, 3.1)."""
+    assert stage.merging is not None  # noqa: S101  # the caller asked
+    h, w = size
+    width = tokens.shape[1]
+    merged = reserve.take(h * w // 4, stage.merging.columns)
+    with reserve.returned():
+        neighbours = reserve.take(h // 2, w // 2, 2, 2, width)
+        neighbours[...] = tokens.reshape(h // 2, 2, w // 2, 2, width).transpose(0, 2, 3, 1, 4)
+        kernels.linear(neighbours.reshape(h * w // 4, -1), stage.merging, merged, stage.merging_norm, kind="merging")
+    return merged
+
+
+def _relative_positions() -> np.ndarray:
+    """Give, for two places of a window, the row of the bias table: (144, 144)."""
+    y, x = np.divmod(np.arange(WINDOW**2), WINDOW)
+    down, right = y[:, None] - y[None, :], x[:, None] - x[None, :]
+    return (down + WINDOW - 1) * (2 * WINDOW - 1) + right + WINDOW - 1
