@@ -162,7 +162,7 @@ class Kernels:
     def attend_windows(  # noqa: PLR0913  # the map's sides are not the array's
         self, qkv: Floats, layer: Matrix, positions: Floats, out: Floats, *, size: tuple[int, int], shift: int
     ) -> None:
-        """Fill out (h * w, C): attention inside windows of qkv (h * w, 3C), by `layer`; positions: (heads, 144, 144)."""
+        """Fill out (h * w, C): window attention of qkv (h * w, 3C), by `layer`; positions: (heads, 144, 144)."""
         begun = time.perf_counter()
         h, w = size
         heads = positions.shape[0]
