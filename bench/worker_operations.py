@@ -19,7 +19,7 @@ from PIL import Image
 from bench.operations import steps_of_profile
 from handler.model.door import to_batch
 from handler.model.manifest import read_manifest
-from handler.model.onnx_engine import ort, session_options
+from handler.model.onnx_engine import session_options
 from handler.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ def steps(manifest: Manifest, threads: int, batch: NDArray[np.float32], runs: in
 
 def profiled(manifest: Manifest, threads: int, batch: NDArray[np.float32], runs: int) -> list[list[Step]]:
     """Let ONNX Runtime's own profiler time the graph's nodes."""
+    import onnxruntime  # noqa: PLC0415 - after onnx_engine, which tells it to send no telemetry
+
     options = session_options(manifest, threads)
     options.enable_profiling = True
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = ort.InferenceSession(os.fspath(manifest.weights), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(os.fspath(manifest.weights), options, providers=["CPUExecutionProvider"])
         for _ in range(1 + runs):
             session.run(None, {session.get_inputs()[0].name: batch})
         return steps_of_profile(json.loads(Path(session.end_profiling()).read_text(encoding="utf-8")))
