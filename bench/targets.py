@@ -98,3 +98,12 @@ def reached(runs: Sequence[Run], machine: str) -> str:
             cells = [target.said(value), "reached" if value <= target.most else "not reached"]
         lines.append(line([target.name, f"≤ {target.said(target.most)}", *cells]))
     return "\n".join(lines)
+
+
+def newest(runs: Sequence[Run]) -> str:
+    """Lay them out for the machine of the newest run of `make bench`. KeyError: there is none."""
+    of_base = [run for run in runs if run.table == BASE and run.has(ARITHMETIC)]
+    if not of_base:
+        raise KeyError(f"{BASE}: bench/figures holds no run of make bench")
+    machine = of_base[-1].circumstances.machine.name
+    return reached([run for run in runs if run.circumstances.machine.name == machine], machine)
