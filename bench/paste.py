@@ -23,7 +23,7 @@ from bench.tables import markdown, span
 from bench.targets import BASE, REMBG, newest
 from bench.targets import peer as peer_of
 from bench.timed import slowest, timed
-from bench.verdict import verdict
+from bench.verdict import spread_table, verdict
 from bench.volume import bounds, parts, totals
 from deploy.batch.estimate import example
 
@@ -156,7 +156,7 @@ DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
     "volume-bounds": bounds,
     "speed": speed,
     "targets": newest,
-    "verdict": lambda runs: verdict(runs, f"spread-{BASE.removeprefix('upstream-')}"),
+    "verdict": lambda runs: verdict(runs, spread_table(BASE)),
     "batch-example": example,
 }
 

@@ -32,7 +32,7 @@ from bench.pictures import photograph
 from bench.record import Watch, record
 from bench.ruler_tables import figures_rows, operation_rows, spread_rows
 from bench.targets import EMPTY, FILLED, GRAPH, reached
-from bench.verdict import verdict
+from bench.verdict import SPREAD, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def main() -> None:
     product = f"{library.name}, {contest.threads} thread{'s' if contest.threads > 1 else ''}"
     tables = (
         ("upstream", "", figures_rows(contest, figures, runs, peaks, ready), tuple(figures)),
-        ("spread", ": the machine meanwhile", spread_rows(runs, peaks, product), ("median", "spread")),
+        (SPREAD, ": the machine meanwhile", spread_rows(runs, peaks, product), ("median", SPREAD)),
         (
             "operations",
             ": the network by kind of operation",
@@ -73,7 +73,7 @@ def main() -> None:
         record(Run(contest.table(kind), title, contest.command, circumstances, columns, rows, libraries))
     machine = circumstances.machine.name
     here = [run for run in read_all(FOLDER) if run.circumstances.machine.name == machine]
-    sys.stdout.write(f"{verdict(here, contest.table('spread'))}\n\n{reached(here, machine)}\n")
+    sys.stdout.write(f"{verdict(here, contest.table(SPREAD))}\n\n{reached(here, machine)}\n")
 
 
 def _asked() -> Contest:

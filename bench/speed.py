@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.growth import MODELS
 from bench.scaling import VCPU_MB, threads
+from bench.tables import UNKNOWN
 from bench.timed import timed
 
 if TYPE_CHECKING:
@@ -40,12 +41,19 @@ def speed(runs: Sequence[Run]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for model in MODELS:
         for memory_mb in MEMORY_MB:
-            billed = [one.at(memory_mb) for one in timed(runs, model)]
+            every = timed(runs, model)
+            about = [model, f"{memory_mb:,} MB", str(threads(memory_mb))]
+            if not all(one.fits(memory_mb) for one in every):
+                needed_mb = max(one.least_mb for one in every)
+                lines.append(
+                    f"| {' | '.join([*about, UNKNOWN, UNKNOWN, *[f'needs {needed_mb:,} MB'] * len(CALLERS)])} |"
+                )
+                continue
+            billed = [one.at(memory_mb) for one in every]
             warm = [one.picture_s for one in billed]
             cold = [one.picture_s + one.cold_s for one in billed]
             fits = [verdict(warm, cold, wait) for wait in CALLERS.values()]
-            cells = [model, f"{memory_mb:,} MB", str(threads(memory_mb)), reach(cold), reach(warm), *fits]
-            lines.append(f"| {' | '.join(cells)} |")
+            lines.append(f"| {' | '.join([*about, reach(cold), reach(warm), *fits])} |")
     said = "; ".join(f"{wait:g} s is {caller}" for caller, wait in CALLERS.items())
     return "\n".join([*lines, "", f"{said}."])
 

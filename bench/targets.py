@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench.contest import AROUND, FIRST, LATER, LOADED
 from bench.figures import OURS
 from bench.tables import UNKNOWN, line
+from bench.verdict import faults, spread_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ class Target:
         """Give what was reached, the worst of all; None where a table was not measured."""
         found: list[float] = []
         for table in self.tables:
-            run = next((one for one in reversed(runs) if one.table == table), None)
+            run = latest(runs, table)
             if run is None:
                 return None
             rows = [row.name for row in run.rows] if self.row is None else [self.row]
@@ -51,6 +52,21 @@ class Target:
                 return None
             found += [value for value in values if value is not None]
         return max(found)
+
+    def verdict(self, runs: Sequence[Run]) -> str:
+        """Say whether it was reached, if the machine was quiet enough to tell."""
+        value = self.here(runs)
+        if value is None:
+            return "not measured"
+        if self.unit == "MB":  # which no noise changes
+            return self._judged(value)
+        about = [latest(runs, name) for table in self.tables for name in (table, spread_table(table))]
+        if any(run is not None and faults(run) for run in about):
+            return "too noisy to tell"
+        return self._judged(value)
+
+    def _judged(self, value: float) -> str:
+        return "reached" if value <= self.most else "not reached"
 
     def _value(self, run: Run, row: str) -> float | None:
         if not self.share_of_peer:
@@ -81,6 +97,11 @@ TARGETS = (
 )
 
 
+def latest(runs: Sequence[Run], table: str) -> Run | None:
+    """Choose the newest run of a table."""
+    return next((run for run in reversed(runs) if run.table == table), None)
+
+
 def peer(run: Run) -> str:
     """Name the contestant that ours is compared with: the one with numba's cache filled, where there are several."""
     others = [column for column in run.columns if column != OURS]
@@ -92,11 +113,8 @@ def reached(runs: Sequence[Run], machine: str) -> str:
     lines = [line([f"targets, on {machine}", "wanted", "here", ""]), "|---|---|---|---|"]
     for target in TARGETS:
         value = target.here(runs)
-        if value is None:
-            cells = [UNKNOWN, "not measured"]
-        else:
-            cells = [target.said(value), "reached" if value <= target.most else "not reached"]
-        lines.append(line([target.name, f"≤ {target.said(target.most)}", *cells]))
+        here = UNKNOWN if value is None else target.said(value)
+        lines.append(line([target.name, f"≤ {target.said(target.most)}", here, target.verdict(runs)]))
     return "\n".join(lines)
 
 

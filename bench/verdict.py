@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from bench.figures import Run
 
 PRODUCT = "float32 product of 2,048²"
+SPREAD = "spread"  # the column, and what a table of spreads is called by
 MOST_SPREAD = 5.0  # percent, of the middle half
+
+
+def spread_table(table: str) -> str:
+    """Name the table of spreads that `make bench` writes beside one of figures."""
+    return f"{SPREAD}-{table.partition('-')[2]}"
 
 
 def verdict(runs: Sequence[Run], table: str) -> str:
@@ -22,11 +28,20 @@ def verdict(runs: Sequence[Run], table: str) -> str:
 
 def judged(run: Run) -> str:
     """Judge one run."""
-    spreads = [(row.name, row.values[1]) for row in run.rows]
-    wrong = [f"“{name}” spread by {of:.1f} %" for name, of in spreads if of is not None and of > MOST_SPREAD]
-    others = run.circumstances.other_cores
-    if others is not None and others >= QUIET_CORES:
-        wrong.append(f"other work took {others:.1f} cores")
+    wrong = faults(run)
     if not wrong:
         return f"quiet enough: nothing spread by more than {MOST_SPREAD:g} %, and other work took next to nothing."
     return f"too noisy to tell: {', '.join(wrong)}. Run it again on a quiet machine."
+
+
+def faults(run: Run) -> list[str]:
+    """List what speaks against a run: of any table the other work, and of a table of spreads what spread too far."""
+    wrong = []
+    for row in run.rows if SPREAD in run.columns else ():
+        share = run.value(row.name, SPREAD)
+        if share is not None and share > MOST_SPREAD:
+            wrong.append(f"“{row.name}” spread by {share:.1f} %")
+    others = run.circumstances.other_cores
+    if others is not None and others >= QUIET_CORES:
+        wrong.append(f"other work took {others:.1f} cores")
+    return wrong
