@@ -5,6 +5,7 @@ Enters: the runs of bench/figures. Leaves: Markdown, and for each model the poin
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,21 +55,24 @@ class Growth:
         """Give the least memory size that is looked at and holds the model."""
         return max(VCPU_MB, self.timed.least_mb)
 
-    def points(self, step_mb: int = 1) -> list[Point]:
-        """Reckon every memory size that holds the model, or every so many megabytes, and the largest there is."""
-        return [self.at(memory_mb) for memory_mb in (*range(self.least_mb, MOST_MB, step_mb), MOST_MB)]
+    @functools.cached_property
+    def points(self) -> tuple[Point, ...]:
+        """Reckon every memory size that holds the model, by megabytes."""
+        return tuple(self.at(memory_mb) for memory_mb in range(self.least_mb, MOST_MB + 1))
 
+    @functools.cached_property
     def cheapest(self) -> Point:
         """Find the memory size at which a picture costs least; of several the smallest."""
-        return min(self.points(), key=lambda point: point.dollars)
+        return min(self.points, key=lambda point: point.dollars)
 
+    @functools.cached_property
     def fastest(self) -> Point:
         """Find the memory size at which a picture takes least; of several the smallest."""
-        return min(self.points(), key=lambda point: point.warm_s)
+        return min(self.points, key=lambda point: point.warm_s)
 
     def from_mb(self, seconds: Callable[[Point], float], most_s: float) -> int | None:
         """Give the memory size from which on some seconds are within a bound; None where they never are."""
-        return next((point.memory_mb for point in self.points() if seconds(point) <= most_s), None)
+        return next((point.memory_mb for point in self.points if seconds(point) <= most_s), None)
 
 
 def growths(runs: Sequence[Run]) -> list[Growth]:
@@ -92,8 +96,8 @@ def _row(growth: Growth, memory_mb: int) -> str:
         return line([*cells, *[UNKNOWN] * 4, f"needs {growth.timed.least_mb:,} MB"])
     point = growth.at(memory_mb)
     notes = ["measured"] if memory_mb in MEASURED_MB else []
-    notes += ["cheapest"] if memory_mb == growth.cheapest().memory_mb else []
-    notes += ["fastest"] if memory_mb == growth.fastest().memory_mb else []
+    notes += ["cheapest"] if memory_mb == growth.cheapest.memory_mb else []
+    notes += ["fastest"] if memory_mb == growth.fastest.memory_mb else []
     return line(
         [
             *cells,
@@ -108,7 +112,7 @@ def _row(growth: Growth, memory_mb: int) -> str:
 
 def said(growth: Growth) -> str:
     """Say of a model what is cheapest and fastest, and from which memory on its callers see an answer."""
-    cheapest, fastest = growth.cheapest(), growth.fastest()
+    cheapest, fastest = growth.cheapest, growth.fastest
     waits = []
     for caller, most_s in (("a client that waits 10 s", CLIENT_S), ("a gateway that waits 30 s", GATEWAY_S)):
         cold_mb = growth.from_mb(lambda point: point.cold_s, most_s)

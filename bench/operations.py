@@ -72,7 +72,8 @@ def _shapes(typed: Sequence[Mapping[str, Sequence[int]]]) -> list[tuple[int, ...
 def operations(kind: str, given: Sequence[tuple[int, ...]], made: tuple[int, ...]) -> int:
     """Count multiplications and additions by the shapes that go in and come out; 0 for kinds that have hardly any.
 
-    Weights that ONNX Runtime packs ahead are missing among `given`: a product is counted by its left factor.
+    Weights that ONNX Runtime packs ahead are missing among `given`: a product is counted by its left factor. Channels
+    that it adds to fill a vector are counted, since they are worked on.
     """
     if kind in CONVOLUTIONS:  # weights (out, in, height, width)
         return 2 * math.prod(made) * math.prod(given[1][1:])

@@ -83,7 +83,7 @@ def draw(runs: Sequence[Run]) -> str:
     every = growths(runs)
     panels = "\n".join(_panel(growth, number * PANEL) for number, growth in enumerate(every))
     machines = ", ".join(dict.fromkeys(growth.timed.machine for growth in every))
-    source = f"Reckoned from the seconds of {machines}, on one core and on two; AWS’s prices of us-east-1."
+    source = f"Measured on {machines}; between and beyond the dots reckoned. AWS’s prices of us-east-1."
     said = "Seconds and dollars over Lambda's memory sizes, for " + ", ".join(one.timed.model for one in every)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="said">\n'
@@ -138,9 +138,9 @@ def _legend() -> str:
 
 
 def _panel(growth: Growth, left: float) -> str:
-    points = growth.points(STEP_MB)
+    points = [*growth.points[:-1:STEP_MB], growth.points[-1]]
     time = Axis.up_to(max(point.cold_s for point in points))
-    if time.most > CLIENT_S:  # then show what a gateway waits, too
+    if time.most >= CLIENT_S:  # then show what a gateway waits, too
         time = Axis.up_to(max(time.most, GATEWAY_S))
     price = Axis.up_to(max(point.dollars for point in points))
     begin, end = left + LEFT, left + PANEL - RIGHT
@@ -172,13 +172,13 @@ def _panel(growth: Growth, left: float) -> str:
         curve("time cold", lambda point: time.y(point.cold_s)),
         curve("time", lambda point: time.y(point.warm_s)),
     ]
+    cheapest, fastest = growth.cheapest, growth.fastest
+    parts.append(_diamond("price", x(cheapest.memory_mb), price.y(cheapest.dollars)))
+    parts.append(_diamond("time", x(fastest.memory_mb), time.y(fastest.warm_s)))
     for memory_mb in MEASURED_MB:
         if growth.timed.fits(memory_mb):
             y = time.y(growth.at(memory_mb).warm_s)
             parts.append(f'<circle class="time mark" cx="{x(memory_mb):.1f}" cy="{y:.1f}" r="4.5"/>')
-    cheapest, fastest = growth.cheapest(), growth.fastest()
-    parts.append(_diamond("price", x(cheapest.memory_mb), price.y(cheapest.dollars)))
-    parts.append(_diamond("time", x(fastest.memory_mb), time.y(fastest.warm_s)))
     return "\n".join(parts)
 
 
