@@ -51,10 +51,6 @@ class Contest:
         options = f"--rounds {self.rounds} --results {self.results}{' --empty-cache' if self.empty_cache else ''}"
         return " ".join(["make bench", *words, f"BENCH='{options}'"])
 
-    def table(self, kind: str) -> str:
-        """Name a table of this contest."""
-        return f"{kind}-{self.mode}-{self.resize}-{self.size}"
-
 
 def contenders(contest: Contest, home: str) -> dict[str, Contender]:
     """Make the contestants, ours last. The plain export has one size, so that it has no place in dynamic mode."""

@@ -23,7 +23,7 @@ from bench.tables import markdown, span
 from bench.targets import BASE, REMBG, newest
 from bench.targets import peer as peer_of
 from bench.timed import slowest, timed
-from bench.verdict import spread_table, verdict
+from bench.verdict import faults, verdict
 from bench.volume import bounds, parts, totals
 from deploy.batch.estimate import example
 
@@ -83,9 +83,10 @@ def runs_of(runs: Sequence[Run], table: str) -> list[Run]:
 
 
 def ratios(runs: Sequence[Run], table: str, row: str) -> str:
-    """Say how ours compares with its peer in one row of a table, on all machines."""
+    """Say how ours compares with its peer in one row of a table, on all machines that were quiet enough to tell."""
     found = []
-    for run in runs_of(runs, table):
+    chosen = runs_of(runs, table)
+    for run in [run for run in chosen if not faults(run)] or chosen:
         ratio = run.ratio(row, peer_of(run)) if run.has(row) else None
         if ratio is not None:
             found.append(ratio)
@@ -156,7 +157,7 @@ DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
     "volume-bounds": bounds,
     "speed": speed,
     "targets": newest,
-    "verdict": lambda runs: verdict(runs, spread_table(BASE)),
+    "verdict": lambda runs: verdict(runs, BASE),
     "batch-example": example,
 }
 

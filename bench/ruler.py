@@ -7,7 +7,7 @@ In one run, on one checkpoint, on as many threads as the machine has cores, in t
 - ours, which is what the function takes by default, and, where an artefact has an engine of its own, its graph alone;
 - and between any two of them the machine's own peak.
 
-Leaves three files in bench/figures: what was timed, the machine meanwhile, and where the network's seconds go.
+Leaves two files in bench/figures: what was timed, with the machine meanwhile, and where the network's seconds go.
 A synthetic checkpoint costs what the official one costs.
 """
 
@@ -30,9 +30,9 @@ from bench.operations import Step, by_kind
 from bench.peak import MODEL_PYTHON, NUMPY, TORCH, Library, quickest
 from bench.pictures import photograph
 from bench.record import Watch, record
-from bench.ruler_tables import figures_rows, operation_rows, spread_rows
+from bench.ruler_tables import figures_rows, machine_rows, operation_rows
 from bench.targets import EMPTY, FILLED, GRAPH, reached
-from bench.verdict import SPREAD, verdict
+from bench.verdict import PRODUCT, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,26 +54,22 @@ def main() -> None:
         empty = _with_empty_cache(contest, everybody[FILLED])
         peaks, runs = _turns(contest, everybody, library)
         ready = _warm_ups(contest, everybody[OURS])
-        steps = {name: _steps(contest, one) for name, one in everybody.items() if name != FILLED}
+        # Of the base size, which is that of static mode alone.
+        profiled = everybody if contest.resize == "static" else {}
+        steps = {name: _steps(contest, one) for name, one in profiled.items() if name != FILLED}
     figures = empty | {name: medians(its_runs) for name, its_runs in runs.items()}
-    product = f"{library.name}, {contest.threads} thread{'s' if contest.threads > 1 else ''}"
-    tables = (
-        ("upstream", "", figures_rows(contest, figures, runs, peaks, ready), tuple(figures)),
-        (SPREAD, ": the machine meanwhile", spread_rows(runs, peaks, product), ("median", SPREAD)),
-        (
-            "operations",
-            ": the network by kind of operation",
-            operation_rows(steps),
-            tuple(f"{name}: {what}" for name in steps for what in ("time", "arithmetic", "speed")),
-        ),
-    )
+    product = f"{PRODUCT}, {library.name}, {contest.threads} thread{'s' if contest.threads > 1 else ''}"
+    rows = figures_rows(figures, runs, ready) + machine_rows(contest, figures, runs, product, peaks)
     circumstances = watch.circumstances()
-    for kind, about, rows, columns in tables:
-        title = f"{contest.title}{about}"
-        record(Run(contest.table(kind), title, contest.command, circumstances, columns, rows, libraries))
+    table = f"upstream-{contest.mode}-{contest.resize}-{contest.size}"
+    record(Run(table, contest.title, contest.command, circumstances, tuple(figures), rows, libraries))
+    if steps:
+        kinds, title = f"operations-{contest.mode}", f"{contest.mode}, static: the network by kind of operation"
+        columns = tuple(f"{name}: {what}" for name in steps for what in ("time", "arithmetic", "speed"))
+        record(Run(kinds, title, contest.command, circumstances, columns, operation_rows(steps), libraries))
     machine = circumstances.machine.name
     here = [run for run in read_all(FOLDER) if run.circumstances.machine.name == machine]
-    sys.stdout.write(f"{verdict(here, contest.table(SPREAD))}\n\n{reached(here, machine)}\n")
+    sys.stdout.write(f"{verdict(here, table)}\n\n{reached(here, machine)}\n")
 
 
 def _asked() -> Contest:

@@ -1,15 +1,15 @@
-"""What `make bench` measured, as the rows of its three tables."""
+"""What `make bench` measured, as the rows of its tables."""
 
 from __future__ import annotations
 
 import statistics
 from typing import TYPE_CHECKING
 
-from bench.contest import LATER, rows, spread
+from bench.contest import rows, spread
 from bench.figures import OURS, Row
 from bench.operations import REST, Step
 from bench.targets import ARITHMETIC, GRAPH, OVER_TEN
-from bench.verdict import PRODUCT
+from bench.verdict import LATER_SPREAD, PRODUCT_SPREAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,36 +23,45 @@ TOGETHER = "together"
 
 
 def figures_rows(
+    figures: Mapping[str, Figures], runs: Mapping[str, Sequence[Figures]], ready: Mapping[str, float]
+) -> tuple[Row, ...]:
+    """Lay out what was timed; `ready` are seconds from a start to a warm-up's answer."""
+    over_ten = tuple(runs[name][-1].peak_bytes / 1e6 if name in {OURS, GRAPH} else None for name in figures)
+    nobody = (None,) * (len(figures) - 1)
+    return (
+        *rows(figures, inside=True),
+        Row(OVER_TEN, ("MB",) * len(figures), over_ten),
+        *(
+            Row(f"start → {mark} (64×64, dynamic)", ("s",) * len(figures), (*nobody, round(value, 4)))
+            for mark, value in ready.items()
+        ),
+    )
+
+
+def machine_rows(
     contest: Contest,
     figures: Mapping[str, Figures],
     runs: Mapping[str, Sequence[Figures]],
+    product: str,
     peaks: Sequence[float],
-    ready: Mapping[str, float],
 ) -> tuple[Row, ...]:
-    """Lay out what was timed; `peaks` in GFLOP/s, `ready` from a start to a warm-up's answer."""
-    seconds = ("s",) * len(figures)
-    none = (None,) * len(figures)
-    found = list(rows(figures, inside=True))
+    """Lay out the machine's peak, by which `product`, what results are in its terms, and how far both spread."""
+    nobody = (None,) * (len(figures) - 1)
+    spreads = tuple(_percent([one.warm_s for one in runs[name]]) if name in runs else None for name in figures)
+    found = [
+        Row(product, ("GFLOP/s",) * len(figures), (*nobody, round(statistics.median(peaks), 2))),
+        Row(PRODUCT_SPREAD, ("%",) * len(figures), (*nobody, _percent(peaks))),
+        Row(LATER_SPREAD, ("%",) * len(figures), spreads, (*nobody, None)),
+    ]
     if contest.resize == "static":
         light_s = UNTOUCHED_GFLOP[contest.mode] / statistics.median(peaks)
         multiples = tuple(round(one.warm_s / light_s, 4) for one in figures.values())
-        found.append(Row(ARITHMETIC, ("×",) * len(figures), multiples, none))
-    over_ten = tuple(runs[name][-1].peak_bytes / 1e6 if name in {OURS, GRAPH} else None for name in figures)
-    found.append(Row(OVER_TEN, ("MB",) * len(figures), over_ten))
-    found += [
-        Row(f"start → {mark} (64×64, dynamic)", seconds, (*none[1:], round(value, 4))) for mark, value in ready.items()
-    ]
+        found.insert(0, Row(ARITHMETIC, ("×",) * len(figures), multiples, (*nobody, None)))
     return tuple(found)
 
 
-def spread_rows(runs: Mapping[str, Sequence[Figures]], peaks: Sequence[float], product: str) -> tuple[Row, ...]:
-    """Say how far the peak, measured by `product`, and the results went apart."""
-    named = [(f"{PRODUCT}, {product}", "GFLOP/s", peaks)]
-    named += [(f"{LATER}: {name}", "s", [one.warm_s for one in those]) for name, those in runs.items()]
-    return tuple(
-        Row(name, (unit, "%"), (round(statistics.median(values), 4), round(100 * spread(values), 2)))
-        for name, unit, values in named
-    )
+def _percent(values: Sequence[float]) -> float:
+    return round(100 * spread(values), 2)
 
 
 def operation_rows(steps: dict[str, tuple[Step, ...]]) -> tuple[Row, ...]:

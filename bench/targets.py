@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.contest import AROUND, FIRST, LATER, LOADED
 from bench.figures import OURS
 from bench.tables import UNKNOWN, line
-from bench.verdict import faults, spread_table
+from bench.verdict import faults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ class Target:
             return "not measured"
         if self.unit == "MB":  # which no noise changes
             return self._judged(value)
-        about = [latest(runs, name) for table in self.tables for name in (table, spread_table(table))]
+        about = [latest(runs, table) for table in self.tables]
         if any(run is not None and faults(run) for run in about):
             return "too noisy to tell"
         return self._judged(value)

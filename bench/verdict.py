@@ -11,19 +11,16 @@ if TYPE_CHECKING:
 
     from bench.figures import Run
 
+# Rows that `make bench` writes: the machine's own peak between the contestants, how far it spread, and their results.
 PRODUCT = "float32 product of 2,048²"
-SPREAD = "spread"  # the column, and what a table of spreads is called by
+PRODUCT_SPREAD, LATER_SPREAD = "spread of that product", "spread of a later result"
 MOST_SPREAD = 5.0  # percent, of the middle half
 
 
-def spread_table(table: str) -> str:
-    """Name the table of spreads that `make bench` writes beside one of figures."""
-    return f"{SPREAD}-{table.partition('-')[2]}"
-
-
 def verdict(runs: Sequence[Run], table: str) -> str:
-    """Say of each run of a table of spreads whether its machine was quiet enough."""
-    return "\n".join(f"{run.circumstances.machine.name}: {judged(run)}" for run in runs if run.table == table)
+    """Say of each of `make bench`'s runs of a table whether its machine was quiet enough."""
+    ruled = [run for run in runs if run.table == table and run.has(LATER_SPREAD)]
+    return "\n".join(f"{run.circumstances.machine.name}: {judged(run)}" for run in ruled)
 
 
 def judged(run: Run) -> str:
@@ -35,12 +32,14 @@ def judged(run: Run) -> str:
 
 
 def faults(run: Run) -> list[str]:
-    """List what speaks against a run: of any table the other work, and of a table of spreads what spread too far."""
+    """List what speaks against a run: what spread too far, and other work."""
     wrong = []
-    for row in run.rows if SPREAD in run.columns else ():
-        share = run.value(row.name, SPREAD)
-        if share is not None and share > MOST_SPREAD:
-            wrong.append(f"“{row.name}” spread by {share:.1f} %")
+    for row in (PRODUCT_SPREAD, LATER_SPREAD):
+        for column in run.columns if run.has(row) else ():
+            share = run.value(row, column)
+            if share is not None and share > MOST_SPREAD:
+                what = "the machine's own peak" if row == PRODUCT_SPREAD else f"“{column}”"
+                wrong.append(f"{what} spread by {share:.1f} %")
     others = run.circumstances.other_cores
     if others is not None and others >= QUIET_CORES:
         wrong.append(f"other work took {others:.1f} cores")

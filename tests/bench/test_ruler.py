@@ -17,14 +17,15 @@ from PIL import Image
 
 from bench import artefacts, peak
 from bench.artefacts import OWN_ENGINE, graph_alone
-from bench.contest import AROUND, FIRST, LATER, LOADED, Figures, medians, spread
+from bench.contest import FIRST, LATER, PEAK, Figures, medians, spread
 from bench.contestants import Contest, contenders
 from bench.figures import OURS, ROOT, Circumstances, Row, Run
 from bench.machine import Machine
 from bench.operations import REST, Step, by_kind, operations, steps_of_profile
-from bench.ruler_tables import figures_rows, operation_rows, spread_rows
-from bench.targets import ARITHMETIC, BASE, FILLED, GRAPH, OVER_TEN, PLAIN, REMBG, Target, newest, reached
-from bench.verdict import PRODUCT, faults, judged
+from bench.paste import ratios
+from bench.ruler_tables import figures_rows, machine_rows, operation_rows
+from bench.targets import ARITHMETIC, BASE, FILLED, OVER_TEN, PLAIN, REMBG, Target, newest, reached
+from bench.verdict import PRODUCT, faults, judged, verdict
 
 QUIET = Circumstances("2026-01-02", Machine("Zen", 2), "abcdefg", 0.02)
 BUSY = replace(QUIET, other_cores=0.4)
@@ -133,20 +134,35 @@ def test_the_spread_is_that_of_the_middle_half() -> None:
     assert spread([9, 10, 11]) == pytest.approx(0.1)
 
 
+def ruled(peaks: list[float], later: dict[str, list[Figures]], where: Circumstances = QUIET) -> Run:
+    found = {name: medians(those) for name, those in later.items()}
+    rows = figures_rows(found, later, {"warm-up says 200": 0.7})
+    machine = machine_rows(CONTEST, found, later, f"{PRODUCT}, numpy, 2 threads", peaks)
+    return run(BASE, tuple(found), (*rows, *machine), where)
+
+
+STEADY = {FILLED: [figures(15.65)] * 5, OURS: [*[figures(7.825)] * 4, figures(7.825, 1_500)]}
+
+
 def test_a_results_multiple_is_of_the_untouched_arithmetic_at_the_peak_between_them() -> None:
     """By hand: 1,565 GFLOP at 200 GFLOP/s are 7.825 s."""
-    runs = {FILLED: [figures(15.65)] * 5, OURS: [*[figures(7.825)] * 4, figures(7.825, 1_500)]}
-    medians_of = {name: medians(those) for name, those in runs.items()}
-    rows = {
-        row.name: row for row in figures_rows(CONTEST, medians_of, runs, [190, 200, 400], {"warm-up says 200": 0.7})
-    }
-    assert rows[ARITHMETIC].values == (2, 1)
-    assert rows[OVER_TEN].values == (None, 1_500)  # of the long process alone
-    assert rows["peak memory"].values == (1_000, 1_000)
-    assert rows[LOADED].values == (0.5, 0.5)
-    one = run(BASE, tuple(runs), tuple(rows.values()))
+    one = ruled([190, 200, 400], STEADY)
+    assert [one.value(ARITHMETIC, column) for column in (FILLED, OURS)] == [2, 1]
     assert one.ratio(ARITHMETIC, FILLED) is None  # it would be the ratio of the seconds once more
+    assert one.value(f"{PRODUCT}, numpy, 2 threads", OURS) == 200
     assert one.ratio(LATER, FILLED) == 2
+
+
+def test_the_memory_of_ten_requests_is_that_of_the_long_process_alone() -> None:
+    one = ruled([200, 200], STEADY)
+    assert [one.value(OVER_TEN, column) for column in (FILLED, OURS)] == [None, 1_500]
+    assert [one.value(PEAK, column) for column in (FILLED, OURS)] == [1_000, 1_000]
+
+
+def test_dynamic_mode_has_no_multiple_since_its_arithmetic_is_another() -> None:
+    found = {name: medians(those) for name, those in STEADY.items()}
+    rows = machine_rows(replace(CONTEST, resize="dynamic"), found, STEADY, PRODUCT, [200, 200])
+    assert ARITHMETIC not in [row.name for row in rows]
 
 
 def test_kinds_of_ours_come_first_and_what_is_left_last() -> None:
@@ -155,20 +171,27 @@ def test_kinds_of_ours_come_first_and_what_is_left_last() -> None:
     assert [row.name for row in rows] == ["Conv", "Erf", REST, "together"]
     assert rows[0].values == (1, 100, 100, 2, 300, 150)
     assert rows[1].values == (1, None, None, None, None, None)
-    assert rows[-1].values == (3, 100, pytest.approx(33.3), 2, 300, 150)
+    assert rows[-1].values == (3, 100, 33.3, 2, 300, 150)
 
 
 def test_a_drifting_machine_is_too_noisy_to_tell() -> None:
     steady = {OURS: [figures(10 + number / 100) for number in range(5)]}
-    quiet = run("spread-x", ("median", "spread"), spread_rows(steady, [200, 201, 202], "numpy, 2 threads"))
-    assert quiet.rows[0].name == f"{PRODUCT}, numpy, 2 threads"
-    assert judged(quiet).startswith("quiet enough")
-    drifting = replace(
-        quiet, rows=spread_rows({OURS: [figures(8), figures(10), figures(12)]}, [200, 240, 160], "numpy")
-    )
-    assert len(faults(drifting)) == 2
-    assert "“a later result: ours” spread by 20.0 %" in judged(drifting)
-    assert "other work took 0.4 cores" in judged(replace(quiet, circumstances=BUSY))
+    assert judged(ruled([200, 201, 202], steady)).startswith("quiet enough")
+    drifting = ruled([200, 240, 160], {OURS: [figures(8), figures(10), figures(12)]}, BUSY)
+    assert faults(drifting) == [
+        "the machine's own peak spread by 20.0 %",
+        "“ours” spread by 20.0 %",
+        "other work took 0.4 cores",
+    ]
+    assert judged(drifting).startswith("too noisy to tell: the machine's own peak spread by 20.0 %, ")
+    assert verdict([ours_and_naive((2, 1)), drifting], BASE) == f"Zen, 2 cores: {judged(drifting)}"
+
+
+def test_a_noisy_run_is_in_no_sentence() -> None:
+    noisy = ruled([200, 240, 160], {FILLED: [figures(30)] * 3, OURS: [figures(10)] * 3})
+    quiet = ruled([200, 200, 200], {FILLED: [figures(20)] * 3, OURS: [figures(10)] * 3})
+    assert ratios([noisy, quiet], BASE, LATER) == "1/2.0"
+    assert ratios([noisy], BASE, LATER) == "1/3.0"  # better than none: its table says what it is
 
 
 def ours_and_naive(later: tuple[float, float], where: Circumstances = QUIET) -> Run:
@@ -194,9 +217,10 @@ def test_a_target_is_judged_by_the_newest_run_on_a_quiet_machine(runs: list[Run]
     assert SHARE.verdict(runs) == said
 
 
-def test_a_spread_beside_the_table_makes_it_too_noisy_to_tell() -> None:
-    beside = run("spread-base-static-512x512", ("median", "spread"), (Row("a", ("s", "%"), (1, 7)),))
-    assert SHARE.verdict([ours_and_naive((28, 10)), beside]) == "too noisy to tell"
+def test_a_target_on_a_run_that_spread_is_too_noisy_to_tell() -> None:
+    assert SHARE.verdict([ruled([200, 240, 160], {FILLED: [figures(30)] * 3, OURS: [figures(10)] * 3})]) == (
+        "too noisy to tell"
+    )
 
 
 def test_noise_changes_no_memory() -> None:
@@ -257,7 +281,6 @@ def test_a_command_is_written_as_anybody_would_type_it() -> None:
     assert CONTEST.command == "make bench BENCH='--rounds 5 --results 2'"
     fast = replace(CONTEST, mode="fast", empty_cache=True)
     assert fast.command == "make bench MODE=fast BENCH='--rounds 5 --results 2 --empty-cache'"
-    assert (fast.table("spread"), GRAPH, AROUND) == ("spread-fast-static-512x512", "ours, the graph alone", AROUND)
 
 
 def test_the_peak_is_that_of_the_quickest_library(tmp_path: Path) -> None:
@@ -269,4 +292,5 @@ def test_the_peak_is_that_of_the_quickest_library(tmp_path: Path) -> None:
         program.chmod(0o700)
         libraries.append(peak.Library(name, name, str(program)))
     quick = peak.quickest(tuple(libraries), 2)
-    assert (quick.name, quick.gflops(2)) == ("quick", pytest.approx(2 * 2_048**3 / 0.1 / 1e9))
+    assert quick.name == "quick"
+    assert quick.gflops(2) == pytest.approx(2 * 2_048**3 / 0.1 / 1e9)
