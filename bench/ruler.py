@@ -31,7 +31,7 @@ from bench.peak import MODEL_PYTHON, NUMPY, TORCH, Library, quickest
 from bench.pictures import photograph
 from bench.record import Watch, record
 from bench.ruler_tables import figures_rows, machine_rows, operation_rows
-from bench.targets import EMPTY, FILLED, GRAPH, reached
+from bench.targets import EMPTY, FILLED, GRAPH, PLAIN, reached
 from bench.verdict import PRODUCT, verdict
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def main() -> None:
         empty = _with_empty_cache(contest, everybody[FILLED])
         peaks, runs = _turns(contest, everybody, library)
         ready = _warm_ups(contest, everybody[OURS])
-        # Of the base size, which is that of static mode alone.
-        profiled = everybody if contest.resize == "static" else {}
-        steps = {name: _steps(contest, one) for name, one in profiled.items() if name != FILLED}
+        # At the base size, which is that of static mode alone.
+        profiled = [name for name in (PLAIN, OURS) if name in everybody and contest.resize == "static"]
+        steps = {name: _steps(contest, everybody[name]) for name in profiled}
     figures = empty | {name: medians(its_runs) for name, its_runs in runs.items()}
     product = f"{PRODUCT}, {library.name}, {contest.threads} thread{'s' if contest.threads > 1 else ''}"
     rows = figures_rows(figures, runs, ready) + machine_rows(contest, figures, runs, product, peaks)

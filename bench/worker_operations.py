@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 
 def steps(manifest: Manifest, threads: int, batch: NDArray[np.float32], runs: int) -> list[list[Step]]:
-    """Choose what tells an artefact's steps. An engine that times itself gets its branch here."""
+    """Choose what tells an artefact's steps.
+
+    An engine that times itself gets its branch here: `Step(kind, seconds, gflop)` for each of its own, in a list for
+    each run.
+    """
     return profiled(manifest, threads, batch, runs)
 
 

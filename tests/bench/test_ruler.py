@@ -121,7 +121,10 @@ def test_a_real_profile_tells_the_steps_of_each_run(tmp_path: Path) -> None:
 
 def test_a_profiles_first_run_is_left_out() -> None:
     shapes = {"input_type_shape": [{"float": [2, 3]}], "output_type_shape": [{"float": [2, 4]}]}
-    events = [{"cat": "Session", "name": "model_run", "ts": begun, "dur": 10, "args": {}} for begun in (0, 20)] + [
+    events: list[dict[str, Any]] = [
+        {"cat": "Session", "name": "model_run", "ts": begun, "dur": 10, "args": {}} for begun in (0, 20)
+    ]
+    events += [
         {"cat": "Node", "name": f"a{end}", "ts": at, "dur": 5, "args": {"op_name": "Gemm", **shapes}}
         for at in (1, 22)
         for end in ("_fence_before", "_kernel_time")
