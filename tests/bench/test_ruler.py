@@ -24,8 +24,8 @@ from bench.machine import Machine
 from bench.operations import REST, Step, by_kind, operations, steps_of_profile
 from bench.paste import ratios
 from bench.ruler_tables import figures_rows, machine_rows, operation_rows
-from bench.targets import ARITHMETIC, BASE, FILLED, OVER_TEN, PLAIN, REMBG, Target, newest, reached
-from bench.verdict import PRODUCT, faults, judged, verdict
+from bench.targets import ARITHMETIC, BASE, EMPTY, FILLED, OVER_TEN, PLAIN, REMBG, Target, newest, reached
+from bench.verdict import LATER_SPREAD, PRODUCT, faults, judged, verdict
 
 QUIET = Circumstances("2026-01-02", Machine("Zen", 2), "abcdefg", 0.02)
 BUSY = replace(QUIET, other_cores=0.4)
@@ -166,6 +166,13 @@ def test_dynamic_mode_has_no_multiple_since_its_arithmetic_is_another() -> None:
     found = {name: medians(those) for name, those in STEADY.items()}
     rows = machine_rows(replace(CONTEST, resize="dynamic"), found, STEADY, PRODUCT, [200, 200])
     assert ARITHMETIC not in [row.name for row in rows]
+
+
+def test_the_one_start_with_an_empty_cache_has_no_spread() -> None:
+    found = {EMPTY: figures(20)} | {name: medians(those) for name, those in STEADY.items()}
+    rows = {row.name: row for row in machine_rows(CONTEST, found, STEADY, PRODUCT, [200, 200])}
+    assert rows[LATER_SPREAD].values == (None, 0, 0)
+    assert rows[PRODUCT].values == (None, None, 200)
 
 
 def test_kinds_of_ours_come_first_and_what_is_left_last() -> None:
