@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "model.json"
 # The entry of model.json by which an artefact has an engine of its own beside its graph.
-OWN_ENGINE = "own_engine"
+OWN_ENGINE = "kernels"
 
 
 def digest(checkpoint: Path) -> str:

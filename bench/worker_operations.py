@@ -9,14 +9,16 @@ import json
 import os
 import sys
 import tempfile
+import time
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import inspyrenet
 import numpy as np
 from PIL import Image
 
-from bench.operations import steps_of_profile
+from bench.operations import Step, steps_of_profile
 from handler.model.door import to_batch
 from handler.model.manifest import read_manifest
 from handler.model.onnx_engine import session_options
@@ -25,17 +27,27 @@ from handler.settings import Settings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bench.operations import Step
     from handler.model.manifest import Manifest
 
 
 def steps(manifest: Manifest, threads: int, batch: NDArray[np.float32], runs: int) -> list[list[Step]]:
-    """Choose what tells an artefact's steps.
-
-    An engine that times itself gets its branch here: `Step(kind, seconds, gflop)` for each of its own, in a list for
-    each run.
-    """
+    """Choose what tells an artefact's steps: the kernels time themselves, ONNX Runtime has a profiler."""
+    if manifest.kernels:
+        return traced(manifest.kernels.tensors, manifest.base_px, threads, batch, runs)
     return profiled(manifest, threads, batch, runs)
+
+
+def traced(tensors: Path, base_px: int, threads: int, batch: NDArray[np.float32], runs: int) -> list[list[Step]]:
+    """Let the kernels say what each of them took, and what the network took beside them."""
+    network = inspyrenet.Network(inspyrenet.read_tensors(tensors), base_px, inspyrenet.Kernels(threads))
+    found = []
+    for _ in range(1 + runs):
+        trace, begun = inspyrenet.Trace(), time.perf_counter()
+        network.infer(batch[0], trace)
+        whole_s = time.perf_counter() - begun
+        kernels = [Step(step.kind, step.seconds, step.gflop) for step in trace.steps]
+        found.append([*kernels, Step("beside the kernels", whole_s - sum(step.seconds for step in kernels), 0)])
+    return found[1:]
 
 
 def profiled(manifest: Manifest, threads: int, batch: NDArray[np.float32], runs: int) -> list[list[Step]]:
