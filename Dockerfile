@@ -26,16 +26,17 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 
 # ---- packages → /opt/python
 
-FROM build AS matting
-COPY layers/matting /src
-RUN python -m pip wheel --quiet --no-deps --wheel-dir /wheels /src
+FROM build AS compiled
+COPY layers/matting /src/matting
+COPY layers/inference /src/inference
+RUN python -m pip wheel --quiet --no-deps --wheel-dir /wheels /src/matting /src/inference
 
 # Wheels alone: nothing is compiled here, on either platform. Bytecode with unchecked hashes is valid whatever time stamps
 # the files get on their way, and on a file system where none can be written:
 # https://docs.python.org/3/library/py_compile.html#py_compile.PycInvalidationMode
 FROM build AS packages-onnxruntime
 COPY layers/dependencies/requirements.txt layers/dependencies/serve.txt /src/
-COPY --from=matting /wheels /wheels
+COPY --from=compiled /wheels /wheels
 RUN python -m pip install --quiet --no-compile --require-hashes --only-binary=:all: --target /opt/python \
       --requirement /src/requirements.txt --requirement /src/serve.txt \
  && python -m pip install --quiet --no-compile --no-deps --target /opt/python /wheels/*.whl \
@@ -49,7 +50,7 @@ RUN python -m pip install --quiet --no-compile --require-hashes --only-binary=:a
 FROM build AS torch
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY layers/model/requirements.txt layers/dependencies/serve.txt /src/
-COPY --from=matting /wheels /wheels
+COPY --from=compiled /wheels /wheels
 # hadolint ignore=DL3013  # what has no version is a wheel of ours
 RUN set -- --quiet --no-compile --no-deps --prefer-binary --target /opt/python \
  && cp /src/requirements.txt /src/hashed.txt \

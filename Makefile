@@ -102,11 +102,11 @@ build/model/u2netp/model.json: $(VENV)/demo-ready layers/model/checkpoints.py la
 
 # What the demo needs; the tests add theirs to it.
 # A system whose Python came without ensurepip (Debian's without python3-venv) gets virtualenv, inside build/.
-$(VENV)/demo-ready: demo/requirements.txt $(shell find layers/matting -name '*.py' -o -name '*.c' -o -name '*.toml' | grep -v /build/)
+$(VENV)/demo-ready: demo/requirements.txt $(shell find layers/matting layers/inference -name '*.py' -o -name '*.[ch]' -o -name '*.toml' | grep -v /build/)
 	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m pip install --quiet --target build/virtualenv virtualenv==20.36.1 \
 	  && PYTHONPATH=build/virtualenv $(PYTHON) -m virtualenv --quiet $(VENV); }
 	$(RUN) -m pip install --quiet --require-hashes --no-deps --requirement demo/requirements.txt
-	$(RUN) -m pip install --quiet --no-deps --force-reinstall ./layers/matting
+	$(RUN) -m pip install --quiet --no-deps --force-reinstall ./layers/matting ./layers/inference
 	touch $@
 
 $(VENV)/ready: $(VENV)/demo-ready tests/requirements.txt

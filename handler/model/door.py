@@ -16,7 +16,7 @@ from matting import resize_align_corners
 from PIL import Image
 
 from handler.errors import ConfigurationError, ModelError
-from handler.model.manifest import Manifest, read_manifest
+from handler.model.manifest import Manifest, Memory, read_manifest
 from handler.model.network_size import SizePolicy, network_size
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ class Loaded:
     manifest: Manifest
     policy: SizePolicy
     engine: Engine
+    memory: Memory | None  # with this engine
     load_ms: float
-    notes: tuple[str, ...]  # settings that this artefact gives no meaning to
+    notes: tuple[str, ...]  # settings that this artefact gives no meaning to, an engine that does not load here
 
 
 class Model:
@@ -79,13 +80,17 @@ class Model:
 
         Loads nothing. None where the artefact does not say. Raises ModelError or ConfigurationError.
         """
-        manifest = self._loaded.manifest if self._loaded else read_manifest(self._settings.model_dir)
-        if manifest.base_bytes is None or manifest.bytes_per_network_px is None:
+        if self._loaded:
+            policy, memory = self._loaded.policy, self._loaded.memory
+        else:
+            manifest = read_manifest(self._settings.model_dir)
+            memory = _memory(manifest)
+            policy, _ = _policy(manifest, memory, self._settings)
+        if memory is None:
             return None
-        policy, _ = _policy(manifest, self._settings)
         dynamic = policy.kind == "flexible" and policy.resize == "dynamic"
         network_px = policy.max_pixels if dynamic and policy.max_pixels else policy.base_px**2
-        return manifest.base_bytes + manifest.bytes_per_network_px * network_px
+        return memory.base_bytes + memory.bytes_per_network_px * network_px
 
     def revision(self) -> str:
         """Name what a matte depends on: the artefact, its weights, and the size that pictures are shown to it at.
@@ -94,7 +99,7 @@ class Model:
         """
         if self._revision is None:
             manifest = self._loaded.manifest if self._loaded else read_manifest(self._settings.model_dir)
-            policy, _ = _policy(manifest, self._settings)
+            policy, _ = _policy(manifest, _memory(manifest), self._settings)
             weights = f" {manifest.weights_sha256[:12]}" if manifest.weights_sha256 else ""
             resize = policy.resize if policy.kind == "flexible" else "fixed"
             self._revision = f"{manifest.name} {manifest.version}{weights} {resize} {policy.base_px}"
@@ -114,9 +119,10 @@ class Model:
             if self._loaded is None:
                 begun = time.perf_counter()
                 manifest = read_manifest(self._settings.model_dir)
-                policy, notes = _policy(manifest, self._settings)
-                engine = _open_engine(manifest, self._settings)
-                self._loaded = Loaded(manifest, policy, engine, (time.perf_counter() - begun) * 1e3, notes)
+                opened = _open_engine(manifest, self._settings)
+                policy, notes = _policy(manifest, opened.memory, self._settings)
+                load_ms = (time.perf_counter() - begun) * 1e3
+                self._loaded = Loaded(manifest, policy, opened.engine, opened.memory, load_ms, notes + opened.notes)
             return self._loaded
 
     def predict(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -182,7 +188,7 @@ def to_matte(saliency: NDArray[np.float32], size: tuple[int, int], manifest: Man
     return matte
 
 
-def _policy(manifest: Manifest, settings: Settings) -> tuple[SizePolicy, tuple[str, ...]]:
+def _policy(manifest: Manifest, memory: Memory | None, settings: Settings) -> tuple[SizePolicy, tuple[str, ...]]:
     """Reconcile the settings with the artefact: a contradiction is an error, a setting without meaning a note."""
     expected = settings.inspirenet_mode and f"inspyrenet-{settings.inspirenet_mode}"
     if expected and manifest.name.startswith("inspyrenet") and manifest.name != expected:
@@ -207,29 +213,51 @@ def _policy(manifest: Manifest, settings: Settings) -> tuple[SizePolicy, tuple[s
         resize="dynamic" if settings.inspirenet_resize == "dynamic" else "static",
         multiple_px=manifest.multiple_px,
         shorter_side_max_px=manifest.shorter_side_max_px,
-        max_pixels=_max_network_pixels(manifest, settings),
+        max_pixels=_max_network_pixels(memory, settings),
     ), tuple(notes)
 
 
-def _max_network_pixels(manifest: Manifest, settings: Settings) -> int:
+def _max_network_pixels(memory: Memory | None, settings: Settings) -> int:
     """Bound what dynamic mode sends to the network: by the setting, else by the memory left beside a picture."""
     if settings.max_network_megapixels is not None:
         return int(settings.max_network_megapixels * 1e6)
-    if settings.memory_mb is None or manifest.base_bytes is None or manifest.bytes_per_network_px is None:
+    if settings.memory_mb is None or memory is None:
         return UNMEASURED_NETWORK_PX
-    spare_bytes = settings.memory_mb * 2**20 - manifest.base_bytes - BESIDE_THE_NETWORK_BYTES
-    return max(LEAST_NETWORK_PX, spare_bytes // manifest.bytes_per_network_px)
+    spare_bytes = settings.memory_mb * 2**20 - memory.base_bytes - BESIDE_THE_NETWORK_BYTES
+    return max(LEAST_NETWORK_PX, spare_bytes // memory.bytes_per_network_px)
 
 
-def _open_engine(manifest: Manifest, settings: Settings) -> Engine:
+def _memory(manifest: Manifest) -> Memory | None:
+    """Say what the engine needs that is tried first."""
+    return manifest.kernels.memory if manifest.kernels else manifest.memory
+
+
+@dataclass(frozen=True)
+class _Opened:
+    engine: Engine
+    memory: Memory | None
+    notes: tuple[str, ...] = ()
+
+
+def _open_engine(manifest: Manifest, settings: Settings) -> _Opened:
+    """Open the artefact's fastest engine that loads here; raises ModelError where its weights cannot be used."""
+    notes: tuple[str, ...] = ()
     try:
         if manifest.engine == "torch":
             from handler.model.torch_engine import TorchEngine  # noqa: PLC0415 - the door is lazy on purpose
 
-            return TorchEngine(manifest, settings.threads)
+            return _Opened(TorchEngine(manifest, settings.threads), manifest.memory)
+        if manifest.kernels:
+            try:
+                from handler.model.kernels_engine import KernelsEngine  # noqa: PLC0415 - the door is lazy on purpose
+            except (ImportError, OSError) as error:
+                notes = (f"The kernels do not load here, so ONNX Runtime runs the graph, in twice the time: {error}",)
+            else:
+                engine = KernelsEngine(manifest.kernels.tensors, manifest.base_px, settings.threads)
+                return _Opened(engine, manifest.kernels.memory)
         from handler.model.onnx_engine import OnnxEngine  # noqa: PLC0415 - the door is lazy on purpose
 
-        return OnnxEngine(manifest, settings.threads)
+        return _Opened(OnnxEngine(manifest, settings.threads), manifest.memory, notes)
     except Exception as error:
         raise ModelError(
             f"{manifest.name} cannot be loaded from {manifest.weights}: {type(error).__name__}: {error}"

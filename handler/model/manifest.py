@@ -24,6 +24,22 @@ MANIFEST = "model.json"
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What the process occupies at its peak with a network: `base_bytes` + `bytes_per_network_px` × pixels."""
+
+    base_bytes: int
+    bytes_per_network_px: int
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """What the package `inspyrenet` runs instead of the graph, where it loads."""
+
+    tensors: Path  # index of the weights
+    memory: Memory | None
+
+
+@dataclass(frozen=True)
 class Manifest:
     """One artefact's description; units and meanings as in `layers/model/README.md`."""
 
@@ -43,8 +59,8 @@ class Manifest:
     std: tuple[float, ...]
     output_normalise: Literal["none", "min-max"]
     output_resample: Literal["bilinear-align-corners", "lanczos"]
-    base_bytes: int | None = None  # the process's peak with this network: base_bytes + bytes_per_network_px × pixels
-    bytes_per_network_px: int | None = None
+    memory: Memory | None = None  # None: not measured
+    kernels: Kernels | None = None
     weights_sha256: str | None = None
     session: Mapping[str, Any] = field(default_factory=dict)
 
@@ -71,7 +87,7 @@ def read_manifest(directory: Path) -> Manifest:
                 "Build the artefact with this version of `make model`."
             )
         entering, leaving = document["input"], document["output"]
-        memory = document.get("memory")
+        kernels = document.get("kernels")
         flexible = entering["size_policy"] == "flexible"
         return Manifest(
             name=str(document["name"]),
@@ -90,8 +106,8 @@ def read_manifest(directory: Path) -> Manifest:
             std=tuple(float(value) for value in entering["std"]),
             output_normalise=_one_of(leaving, "normalise", ("none", "min-max")),
             output_resample=_one_of(leaving, "resample", ("bilinear-align-corners", "lanczos")),
-            base_bytes=int(memory["base_bytes"]) if memory else None,
-            bytes_per_network_px=int(memory["bytes_per_network_px"]) if memory else None,
+            memory=_memory(document),
+            kernels=Kernels(directory / str(kernels["tensors"]), _memory(kernels)) if kernels else None,
             weights_sha256=None if document.get("weights_sha256") is None else str(document["weights_sha256"]),
             session=dict(document.get("session", {})),
         )
@@ -99,6 +115,11 @@ def read_manifest(directory: Path) -> Manifest:
         raise ModelError(f"{path} lacks {error}. Build the artefact again.") from error
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path} makes no sense: {error}. Build the artefact again.") from error
+
+
+def _memory(section: Mapping[str, Any]) -> Memory | None:
+    memory = section.get("memory")
+    return Memory(int(memory["base_bytes"]), int(memory["bytes_per_network_px"])) if memory else None
 
 
 def _one_of(section: Mapping[str, Any], name: str, known: tuple[str, ...]) -> Any:  # noqa: ANN401 - a Literal of `known`

@@ -13,7 +13,7 @@ from setuptools.command.build_ext import build_ext
 
 # The C library of Amazon Linux 2 and of everything younger.
 GLIBC = "2.17"
-# `level.c` says what a processor needs for each; "baseline" is every processor of the platform, which on arm64 has NEON.
+# `level.c` says what a processor needs for each; "baseline" is any processor of the platform; any arm64 has NEON.
 LEVELS = {
     "x86_64": {"baseline": "x86_64", "avx2": "x86_64_v3", "avx512": "x86_64_v4"},
     "aarch64": {"baseline": "baseline"},
@@ -32,7 +32,10 @@ def linux_target() -> list[str]:
     """Say for which C library to compile; the compiler's own idea will do elsewhere."""
     if sys.platform != "linux":
         return []
-    return ["-target", f"{machine()}-linux-gnu.{GLIBC}" if platform.libc_ver()[0] == "glibc" else f"{machine()}-linux-musl"]
+    return [
+        "-target",
+        f"{machine()}-linux-gnu.{GLIBC}" if platform.libc_ver()[0] == "glibc" else f"{machine()}-linux-musl",
+    ]
 
 
 class CompileKernels(build_ext):
@@ -73,7 +76,8 @@ HEADERS = sorted(str(path) for path in Path("src/inspyrenet").glob("*.h"))
 
 setup(
     ext_modules=[
-        Extension(f"inspyrenet.kernels-{level}", SOURCES, depends=HEADERS) for level in LEVELS.get(machine(), ["baseline"])
+        Extension(f"inspyrenet.kernels-{level}", SOURCES, depends=HEADERS)
+        for level in LEVELS.get(machine(), ["baseline"])
     ],
     cmdclass={"build_ext": CompileKernels, "bdist_wheel": TagForAnyPython},
 )

@@ -36,6 +36,7 @@ INSPYRENET_SESSION: dict[str, Any] = {
 }
 # `make bench-memory`: 1,906 MB at 1.05 megapixels, 2,668 at 1.64 and 3,627 at 2.17; rounded up.
 INSPYRENET_MEMORY = manifest.MemorySpec(base_bytes=300_000_000, bytes_per_network_px=1_550)
+KERNELS_MEMORY = manifest.MemorySpec(base_bytes=650_000_000, bytes_per_network_px=400)
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def build_inspyrenet(checkpoint: StateDict, weights: Path, out: Path, recipe: Re
         external_weights_sha256=fetch.digest(out / export.EXTERNAL_WEIGHTS),
         session=INSPYRENET_SESSION,
         memory=None if recipe.fixed_size else INSPYRENET_MEMORY,
+        kernels=manifest.KernelsSpec(export.TENSORS, KERNELS_MEMORY),
     )
 
 

@@ -18,6 +18,7 @@ import onnx
 import onnxruntime
 import torch
 
+from layers.model import layout
 from layers.model.manifest import MULTIPLE_PX
 from layers.model.network import PUBLISHED, InSPyReNet
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.onnx"
 EXTERNAL_WEIGHTS = "model.onnx.data"
+TENSORS = layout.TENSORS
 # 20 has GELU as one operator, 23 attention with an additive bias.
 _OPSET = 23
 # Any size that is neither square nor a multiple of a window at any stage shows a size that was frozen by mistake.
@@ -44,7 +46,7 @@ def load_network(checkpoint: Path, base_px: int, architecture: Architecture | No
 
 
 def export(network: torch.nn.Module, out: Path, fixed_px: int | None = None) -> None:
-    """Write the optimised graph and its weights into the folder `out`.
+    """Write the optimised graph, its weights, and where the kernels find them into the folder `out`.
 
     One input `picture` (1, 3, H, W) float32 and one output `saliency` (1, 1, H, W) float32, for all multiples of 32,
     or for `fixed_px` squared only.
@@ -74,6 +76,8 @@ def export(network: torch.nn.Module, out: Path, fixed_px: int | None = None) -> 
         _forget_origins(model)
         onnx.save(model, plain, save_as_external_data=True, location=EXTERNAL_WEIGHTS, size_threshold=_INLINE_BYTES)
         optimise(plain, out)
+    tensors = {name: value.numpy() for name, value in network.state_dict().items() if value.dtype == torch.float32}
+    layout.lay_out(out, WEIGHTS, EXTERNAL_WEIGHTS, tensors)
 
 
 def optimise(plain: Path, out: Path) -> None:

@@ -62,8 +62,19 @@ class MemorySpec:
 
 
 @dataclass(frozen=True)
+class KernelsSpec:
+    """What the kernels of layers/inference run instead of the graph: an index of the weights, and their memory."""
+
+    tensors: str
+    memory: MemorySpec
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """One artefact. `weights` names the file beside the manifest; `session` holds ONNX Runtime options."""
+    """One artefact. `weights` names the file beside the manifest; `session` holds ONNX Runtime options.
+
+    `kernels` is for where the package `inspyrenet` loads; the graph is for everywhere else.
+    """
 
     name: str
     version: str
@@ -80,6 +91,7 @@ class Manifest:
     external_weights_sha256: str | None = None
     mode: Mode | None = None
     memory: MemorySpec | None = None  # None: not measured
+    kernels: KernelsSpec | None = None
     schema_version: int = SCHEMA_VERSION
 
 
@@ -110,4 +122,7 @@ def read(folder: Path) -> Manifest:
     given["mean"], given["std"] = tuple(given["mean"]), tuple(given["std"])
     if "memory" in document:
         document["memory"] = MemorySpec(**document["memory"])
+    if "kernels" in document:
+        kernels = document["kernels"]
+        document["kernels"] = KernelsSpec(kernels["tensors"], MemorySpec(**kernels["memory"]))
     return Manifest(input=InputSpec(**given), output=OutputSpec(**document.pop("output")), **document)

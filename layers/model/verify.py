@@ -14,11 +14,13 @@ each mode.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import inspyrenet
 import numpy as np
 import onnxruntime
 import torch
@@ -28,7 +30,7 @@ from torch.nn import functional
 from layers.model import manifest, reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,12 +54,13 @@ class VerificationError(Exception):
 
 @dataclass(frozen=True)
 class Comparison:
-    """One picture at one size: differences at the network's output, and in the 8-bit matte at the picture's size.
+    """One picture at one size by one engine: differences at the network's output, and in the 8-bit matte.
 
     `upstream_worst` is what upstream's own float32 is off by: how far the weights amplify rounding on this machine.
     """
 
     label: str
+    engine: str
     size: tuple[int, int]
     worst: float
     mean: float
@@ -67,7 +70,8 @@ class Comparison:
 
     def __str__(self) -> str:
         return (
-            f"{self.label:<24} {self.size[0]:>5}x{self.size[1]:<5} worst {self.worst:.1e}  mean {self.mean:.1e}  "
+            f"{self.label:<24} {self.engine:<7} {self.size[0]:>5}x{self.size[1]:<5} worst {self.worst:.1e}  "
+            f"mean {self.mean:.1e}  "
             f"(upstream in float32: {self.upstream_worst:.1e})  8 bit: worst {self.worst_8bit}, "
             f"{self.differing:.3%} of pixels differ"
         )
@@ -87,6 +91,18 @@ def open_session(folder: Path) -> onnxruntime.InferenceSession:
     for key, value in document.session.get("config_entries", {}).items():
         options.add_session_config_entry(key, value)
     return onnxruntime.InferenceSession(folder / document.weights, options, providers=["CPUExecutionProvider"])
+
+
+def open_engines(folder: Path) -> dict[str, Callable[[Float], Float]]:
+    """Open all that may run the artefact, the graph first: (1, 3, H, W) to (1, 1, H, W) each."""
+    document, session = manifest.read(folder), open_session(folder)
+    engines: dict[str, Callable[[Float], Float]] = {"graph": lambda given: session.run(None, {"picture": given})[0]}
+    if document.kernels is not None:
+        kernels = inspyrenet.Kernels(os.cpu_count() or 1, inspyrenet.load_best())
+        tensors = inspyrenet.read_tensors(folder / document.kernels.tensors)
+        network = inspyrenet.Network(tensors, document.input.base_px, kernels)
+        engines["kernels"] = lambda given: network.infer(given[0])[None, None]
+    return engines
 
 
 def preprocess(picture: Image.Image, size: tuple[int, int], spec: manifest.InputSpec) -> Float:
@@ -117,12 +133,12 @@ class LeftOut:
 
 
 def compare(
-    session: onnxruntime.InferenceSession,
+    engines: Mapping[str, Callable[[Float], Float]],
     remover: Any,  # noqa: ANN401  # upstream is untyped
     spec: manifest.InputSpec,
     pictures: Mapping[str, Image.Image],
 ) -> Iterator[Comparison | LeftOut]:
-    """Compare on each picture, at the size that `remover` takes it to."""
+    """Compare each engine on each picture, at the size that `remover` takes it to."""
     exact = reference.Exact(remover.model)
     for label, picture in pictures.items():
         shipped = reference.predict(remover, picture)
@@ -131,24 +147,26 @@ def compare(
             continue
         expected = exact(shipped.given).numpy()
         size = (expected.shape[-2], expected.shape[-1])
-        (found,) = session.run(["saliency"], {"picture": preprocess(picture, size, spec)})
-        difference = np.abs(found - expected)
-        difference_8bit = np.abs(to_matte_8bit(found, picture).astype(int) - shipped.matte)
-        yield Comparison(
-            label,
-            size,
-            worst=float(difference.max()),
-            mean=float(difference.mean()),
-            upstream_worst=float(np.abs(shipped.saliency.numpy() - expected).max()),
-            worst_8bit=int(difference_8bit.max()),
-            differing=float((difference_8bit > 0).mean()),
-        )
+        for engine, run in engines.items():
+            found = run(preprocess(picture, size, spec))
+            difference = np.abs(found - expected)
+            difference_8bit = np.abs(to_matte_8bit(found, picture).astype(int) - shipped.matte)
+            yield Comparison(
+                label,
+                engine,
+                size,
+                worst=float(difference.max()),
+                mean=float(difference.mean()),
+                upstream_worst=float(np.abs(shipped.saliency.numpy() - expected).max()),
+                worst_8bit=int(difference_8bit.max()),
+                differing=float((difference_8bit > 0).mean()),
+            )
 
 
 def verify(
     folder: Path, checkpoint: Path, pictures: Mapping[str, Image.Image], resizes: Sequence[reference.Resize]
 ) -> bool:
-    """Print a line per picture and mode to stdout; True where all comparisons are within the bounds.
+    """Print a line per picture, engine and mode to stdout; True where all comparisons are within the bounds.
 
     Raises VerificationError where a mode has fewer than `LEAST_COMPARED` pictures that are worth comparing.
     """
@@ -158,21 +176,22 @@ def verify(
             f"{folder} holds {document.name} for {document.engine}: only an ONNX export of InSPyReNet has something "
             "to be compared with"
         )
-    session, passed = open_session(folder), True
+    engines, passed = open_engines(folder), True
     for resize in resizes:
         if resize == "dynamic" and document.input.size_policy == "fixed":
             continue
-        remover, compared = reference.load_remover(document.mode, checkpoint, resize), 0
-        for outcome in compare(session, remover, document.input, pictures):
+        remover, compared = reference.load_remover(document.mode, checkpoint, resize), set[str]()
+        for outcome in compare(engines, remover, document.input, pictures):
             failed = isinstance(outcome, Comparison) and not outcome.passed
             passed &= not failed
-            compared += isinstance(outcome, Comparison)
+            if isinstance(outcome, Comparison):
+                compared.add(outcome.label)
             sys.stdout.write(f"{resize:<8} {outcome}{'  FAILED' if failed else ''}\n")
             sys.stdout.flush()
-        if compared < LEAST_COMPARED:
+        if len(compared) < LEAST_COMPARED:
             raise VerificationError(
-                f"in {resize} mode {compared} of {len(pictures)} pictures ({', '.join(pictures)}) could be compared, "
-                f"at least {LEAST_COMPARED} have to be: their mattes need a standard deviation above "
+                f"in {resize} mode {len(compared)} of {len(pictures)} pictures ({', '.join(pictures)}) could be "
+                f"compared, at least {LEAST_COMPARED} have to be: their mattes need a standard deviation above "
                 f"{LEAST_MATTE_STD}, since on constant mattes any two networks agree; add pictures with a clear "
                 "subject (--picture), or calibrate the checkpoint"
             )

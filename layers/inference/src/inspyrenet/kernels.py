@@ -17,18 +17,15 @@ from inspyrenet.library import load_best
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspyrenet.library import Library
     from numpy.typing import NDArray
+
+    from inspyrenet.library import Library
 
     Floats = NDArray[np.float32]
 
 WRITTEN, ADDED, RECTIFIED, ACTIVATED = range(4)  # `Finish` in linear.h
 SHARES = 16  # channels of what `weigh` gives
-# Lavin and Gray's G for F(4 x 4, 3 x 3), at the points 0, ±1, ±2 and infinity.
-_G = np.array(
-    [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
-)
-_POINTS = 36
+POINTS = 36  # of a 3 x 3 filter's transform
 
 
 @dataclass(frozen=True)
@@ -113,10 +110,27 @@ class Kernels:
         row, column = (stride // 4 for stride in matrix.strides)
         self.library.inspyrenet_pack(self._pool, _at(matrix), row, column, depth, columns, _at(panels))
 
-    def linear(
-        self, tokens: Floats, matrix: Matrix, out: Floats, norm: Norm | None = None, how: int = WRITTEN, kind: str = "linear"
+    def pack_filter(self, weight: Floats, panels: Floats) -> None:
+        """Transform 3 x 3 weights (columns, given, 3, 3) and lay them out in panels (36, channels * columns).
+
+        Channels that no weights are given for get zeros; columns: a multiple of `panel`.
+        """
+        columns, given = weight.shape[:2]
+        channels = panels.shape[1] // columns
+        weight = np.ascontiguousarray(weight)
+        self.library.inspyrenet_pack_filter(self._pool, _at(weight), columns, given, channels, _at(panels))
+
+    def linear(  # noqa: PLR0913  # the last two are seldom given
+        self,
+        tokens: Floats,
+        matrix: Matrix,
+        out: Floats,
+        norm: Norm | None = None,
+        *,
+        how: int = WRITTEN,
+        kind: str = "linear",
     ) -> None:
-        """out (rows, columns) = tokens (rows, depth), behind `norm` if there is one, times `matrix`."""
+        """Fill out (rows, columns): tokens (rows, depth), behind `norm` if there is one, times `matrix`."""
         begun = time.perf_counter()
         rows = tokens.shape[0]
         self.library.inspyrenet_linear(
@@ -127,17 +141,18 @@ class Kernels:
         self._note(kind, begun, 2e-9 * rows * matrix.depth * matrix.columns)
 
     def normalise(self, tokens: Floats, norm: Norm, out: Floats) -> None:
-        """out (rows, C) = the layer norm of tokens (rows, C)."""
+        """Fill out (rows, C): the layer norm of tokens (rows, C)."""
         begun = time.perf_counter()
         self.library.inspyrenet_normalise(
             self._pool, _at(tokens), *tokens.shape, _at(norm.weight), _at(norm.bias), _at(out)
         )
         self._note("norm", begun, 0)
 
-    def finish_block(  # noqa: PLR0913  # a block has that many parts
-        self, tokens: Floats, attended: Floats, projection: Matrix, norm: Norm, wide: Matrix, narrow: Matrix
+    def finish_block(
+        self, tokens: Floats, attended: Floats, projection: Matrix, norm: Norm, mlp: tuple[Matrix, Matrix]
     ) -> None:
         """Change tokens (rows, C) into what leaves a Swin block, given what its windows attended to."""
+        wide, narrow = mlp
         begun = time.perf_counter()
         rows, width = tokens.shape
         self.library.inspyrenet_finish_block(
@@ -147,9 +162,9 @@ class Kernels:
         self._note("projection and MLP", begun, 2e-9 * 9 * rows * width * width)
 
     def attend_windows(  # noqa: PLR0913  # the map's sides are not the array's
-        self, qkv: Floats, bias: Floats, size: tuple[int, int], shift: int, positions: Floats, out: Floats
+        self, qkv: Floats, bias: Floats, positions: Floats, out: Floats, *, size: tuple[int, int], shift: int
     ) -> None:
-        """out (h * w, C) = attention inside windows of qkv (h * w, 3C); positions: (heads, 144, 144)."""
+        """Fill out (h * w, C): attention inside windows of qkv (h * w, 3C); positions: (heads, 144, 144)."""
         begun = time.perf_counter()
         h, w = size
         heads = positions.shape[0]
@@ -170,7 +185,7 @@ class Kernels:
         strip: Strip | None = None,
         weights: Floats | None = None,
     ) -> None:
-        """out (h, w, columns) = a 3 x 3 convolution of the parts' channels side by side, each (h, w, C).
+        """Fill out (h, w, columns): a 3 x 3 convolution of the parts' channels side by side, each (h, w, C).
 
         A part's pixels may stand apart, as those of some channels of a wider map do. `strip` says which rows of a
         higher map the arrays are. With `weights` (columns,), out is (h, w), the weighted sum of each pixel's results.
@@ -190,10 +205,11 @@ class Kernels:
         )
         if not done:
             raise MemoryError(f"a convolution of {filter_.channels} channels does not fit a thread's scratch")
-        self._note("3x3 convolution", begun, 2e-9 * 9 * (strip.bottom - strip.top) * width * sum(channels) * filter_.columns)
+        pixels = (strip.bottom - strip.top) * width
+        self._note("3x3 convolution", begun, 2e-9 * 9 * pixels * sum(channels) * filter_.columns)
 
     def slide(self, x: Floats, matrix: Matrix, out: Floats, *, taps: int, down: bool) -> None:
-        """out (h, w, columns) = a convolution of x (h, w, C) of `taps` pixels downwards or sideways."""
+        """Fill out (h, w, columns): a convolution of x (h, w, C) of `taps` pixels downwards or sideways."""
         begun = time.perf_counter()
         h, w, channels = x.shape
         done = self.library.inspyrenet_slide(
@@ -204,7 +220,7 @@ class Kernels:
             raise MemoryError(f"a row of {w} pixels does not fit a thread's scratch")
         self._note("1xn convolution", begun, 2e-9 * h * w * matrix.depth * matrix.columns)
 
-    def resize(  # noqa: PLR0913  # a strip's rows are not the array's
+    def resize(
         self,
         x: Floats,
         size: tuple[int, int],
@@ -223,13 +239,13 @@ class Kernels:
         self._note("resize", begun, 0)
 
     def to_planes(self, x: Floats, planes: Floats) -> None:
-        """planes (C, pixels) = x (pixels, C) transposed; x may be some channels of a wider map."""
+        """Fill planes (C, pixels): x (pixels, C) transposed, which may be some channels of a wider map."""
         begun = time.perf_counter()
         self.library.inspyrenet_to_planes(self._pool, _at(x), x.strides[0] // 4, *x.shape, _at(planes))
         self._note("transpose", begun, 0)
 
     def from_planes(self, planes: Floats, shortcut: Floats, out: Floats) -> None:
-        """out (pixels, C) = planes (C, pixels) transposed, plus twice `shortcut`."""
+        """Fill out (pixels, C): planes (C, pixels) transposed, plus twice `shortcut`."""
         begun = time.perf_counter()
         self.library.inspyrenet_from_planes(self._pool, _at(planes), _at(shortcut), *shortcut.shape, _at(out))
         self._note("transpose", begun, 0)
@@ -241,7 +257,7 @@ class Kernels:
         self._note("softmax", begun, 0)
 
     def weigh(self, query: Floats, key: Floats, out: Floats) -> None:
-        """out (pixels, 16) = the softmax over the classes of query (pixels, depth) times key (classes, depth), then zeros."""
+        """Fill out (pixels, 16): the softmax of query (pixels, depth) times key (classes, depth), then zeros."""
         begun = time.perf_counter()
         self.library.inspyrenet_weigh(self._pool, _at(query), _at(key), *query.shape, key.shape[0], _at(out))
         self._note("classes", begun, 2e-9 * query.size * key.shape[0])
@@ -253,7 +269,8 @@ class Kernels:
         count, _, side, blocks = classes.shape
         jobs, _, columns = out.shape
         done = self.library.inspyrenet_gather(
-            *(self._pool, _at(x), h, w, channels, _at(classes), count, side, blocks, _at(resize), columns, jobs, _at(out))
+            *(self._pool, _at(x), h, w, channels, _at(classes), count, side, blocks, _at(resize), columns, jobs),
+            _at(out),
         )
         if not done:
             raise MemoryError(f"contexts of {channels} channels and {columns} columns do not fit a thread's scratch")
@@ -262,14 +279,6 @@ class Kernels:
     def _note(self, kind: str, begun: float, gflop: float) -> None:
         if self.trace is not None:
             self.trace.steps.append(Step(kind, time.perf_counter() - begun, gflop))
-
-
-def transform_weights(weight: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Bring 3 x 3 weights (O, I, 3, 3) to Winograd's points, in float64: (36, I, O) float32."""
-    o, i = weight.shape[:2]
-    half = _G @ weight.astype(np.float64)  # o, i, 6, 3
-    points = half @ _G.T  # o, i, 6, 6
-    return np.ascontiguousarray(points.reshape(o, i, _POINTS).transpose(2, 1, 0), dtype=np.float32)
 
 
 def _at(array: Floats | None) -> int | None:

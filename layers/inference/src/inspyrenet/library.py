@@ -1,4 +1,4 @@
-"""The compiled half of the package: the same C files for several instruction sets, of which the processor's best is taken.
+"""The compiled half of the package: the C files, compiled for several instruction sets, of which the best is taken.
 
 Enters: nothing. Leaves: the loaded library, its functions' arguments declared.
 """
@@ -27,6 +27,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "allocate": (c_void_p, (c_size_t,)),
     "release": (None, (c_void_p, c_size_t)),
     "pack": (None, (_POOL, _MAP, c_ssize_t, c_ssize_t, c_int, c_int, _MAP)),
+    "pack_filter": (None, (_POOL, _MAP, c_int, c_int, c_int, _MAP)),
     "linear": (
         None,
         (_POOL, _MAP, c_ssize_t, c_int, c_int, _MAP, _MAP, _MAP, _MAP, c_int, _MAP, c_ssize_t, c_int),
@@ -90,4 +91,3 @@ def load_best() -> Library:
 
 
 __all__ = ["Library", "available", "load", "load_best", "load_from", "path_of"]
-

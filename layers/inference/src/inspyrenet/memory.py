@@ -9,16 +9,18 @@ from __future__ import annotations
 import ctypes
 import math
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from inspyrenet.library import Library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from inspyrenet.kernels import Kernels
+    from inspyrenet.library import Library
 
 _LINE_FLOATS = 16  # a cache line
 # Kernels read whole tiles of rows, so up to eleven pixels beyond a map's end.
@@ -35,9 +37,8 @@ class Reserve:
         if not address:
             raise MemoryError(f"no {self._bytes:,} bytes of memory to reserve")
         self._address = address
-        self._floats: NDArray[np.float32] = np.frombuffer(
-            (ctypes.c_float * (self._bytes // 4)).from_address(address), dtype=np.float32
-        )
+        memory = (ctypes.c_float * (self._bytes // 4)).from_address(address)
+        self._floats: NDArray[np.float32] = np.ctypeslib.as_array(memory)
         self._taken = 0
 
     def take(self, *shape: int) -> NDArray[np.float32]:
@@ -61,3 +62,11 @@ class Reserve:
     def __del__(self) -> None:
         if getattr(self, "_address", 0):
             self._library.inspyrenet_release(self._address, self._bytes)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a network runs on: the kernels, and the memory of its maps."""
+
+    kernels: Kernels
+    maps: Reserve

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inspyrenet.kernels import Kernels, Trace
-from inspyrenet.memory import Reserve
+from inspyrenet.memory import Reserve, Workshop
 from inspyrenet.paa import Context, Decoder
 from inspyrenet.sica import SICA
 from inspyrenet.swin import Swin
@@ -19,7 +18,7 @@ from inspyrenet.weights import Weights
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inspyrenet.kernels import Floats, Norm
+    from inspyrenet.kernels import Floats, Kernels, Norm, Trace
 
 _MAP_FLOATS_PER_PX = 150
 _MAP_FLOATS = 24 * 1024**2
@@ -29,8 +28,8 @@ _PACKED_SHARE = 1.35  # filters take four times their weights
 class Network:
     """The whole network, loaded. One picture at a time."""
 
-    def __init__(self, tensors: Mapping[str, Floats], base_px: int, threads: int, kernels: Kernels | None = None) -> None:
-        self._kernels = kernels or Kernels(threads)
+    def __init__(self, tensors: Mapping[str, Floats], base_px: int, kernels: Kernels) -> None:
+        self._kernels = kernels
         floats = sum(tensor.size for tensor in tensors.values())
         self._packed = Reserve(self._kernels.library, int(floats * _PACKED_SHARE) + 2**24)
         weights = Weights(tensors, self._kernels, self._packed)
@@ -57,6 +56,7 @@ class Network:
 
     def _run(self, picture: Floats, reserve: Reserve) -> Floats:
         kernels, depth = self._kernels, self._depth
+        shop = Workshop(kernels, reserve)
         h, w = picture.shape[1:]
         quarter, half = (h // 4, w // 4), (h // 2, w // 2)
         contexts: list[Floats] = [reserve.take(h // step, w // step, depth) for step in (4, 4, 8, 16, 32)]
@@ -64,20 +64,20 @@ class Network:
 
         def use(tokens: Floats, size: tuple[int, int], norm: Norm | None) -> None:
             context, out = next(remaining)
-            context.run(kernels, reserve, tokens, size, norm, out)
+            context.run(shop, tokens, size, norm, out)
 
-        self._swin.run(kernels, reserve, picture, use)
+        self._swin.run(shop, picture, use)
         x1, x2, x3, x4, x5 = contexts
         f3, d3 = reserve.take(*x3.shape), np.empty(x3.shape[:2], np.float32)
-        self._decoder.run(kernels, reserve, (x3, x4, x5), f3, d3)  # H/8
+        self._decoder.run(shop, (x3, x4, x5), f3, d3)  # H/8
         f3_enlarged, f2 = reserve.take(*x2.shape), reserve.take(*x2.shape)
         kernels.resize(f3, quarter, f3_enlarged)
-        p2 = self._attention[2].run(kernels, reserve, (x2, f3_enlarged), quarter, d3, None, f2)  # H/4
+        p2 = self._attention[2].run(shop, (x2, f3_enlarged), quarter, (d3,), f2)  # H/4
         d2 = _finer(d3, p2)
         f1 = reserve.take(*half, depth)
-        p1 = self._attention[1].run(kernels, reserve, (x1, f2), half, d2, p2, f1)  # H/2
+        p1 = self._attention[1].run(shop, (x1, f2), half, (d2, p2), f1)  # H/2
         d1 = _finer(d2, p1)
-        p0 = self._attention[0].run(kernels, reserve, (f1,), (h, w), d1, p1, None)  # H
+        p0 = self._attention[0].run(shop, (f1,), (h, w), (d1, p1), None)  # H
         d0 = 1 / (1 + np.exp(-_finer(d1, p0)))
         low, high = d0.min(), d0.max()
         saliency: Floats = (d0 - low) / (high - low + np.float32(1e-8))

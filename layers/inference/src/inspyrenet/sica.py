@@ -10,19 +10,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inspyrenet.kernels import SHARES, Filter, Matrix, Strip, transform_weights
+from inspyrenet.kernels import POINTS, SHARES, Filter, Matrix, Strip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inspyrenet.kernels import Floats, Kernels
-    from inspyrenet.memory import Reserve
+    from numpy.typing import NDArray
+
+    from inspyrenet.kernels import Floats
+    from inspyrenet.memory import Workshop
     from inspyrenet.weights import Weights
 
 # Rows of the result that are worked out together: what a stage needs in between is never whole in memory.
 STRIP_ROWS = 64
 # How many rows more than its result a strip needs of its input: a row on either side for each 3 x 3 convolution.
 REACH = 5
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A stage's input at its size, and what the picture's contexts make of the stage's weights."""
+
+    parts: Sequence[Floats]
+    size: tuple[int, int]
+    key: Floats
+    out1: Filter
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class SICA:
     out2: Filter
     out3: Filter
     out4: Matrix
+    out4_bias: float
     out4_weights: Floats
 
     @classmethod
@@ -56,49 +69,48 @@ class SICA:
             (weights.filter("conv_query.0.conv"), weights.filter("conv_query.1.conv")),
             _pointwise(weights.under("conv_key")),
             _pointwise(weights.under("conv_value")),
-            np.array(weights.tensor("conv_out1.conv.weight"), np.float64),
+            np.array(weights.tensor("conv_out1.conv.weight")),
             np.array(weights.tensor("conv_out1.conv.bias")),
             weights.filter("conv_out2.conv"),
             weights.filter("conv_out3.conv"),
             weights.pointwise(["conv_out4.conv"]),
+            float(weights.tensor("conv_out4.conv.bias")[0]),
             np.array(weights.tensor("conv_out4.conv.weight").reshape(-1)),
         )
 
-    def run(  # noqa: PLR0913  # a stage has that many inputs
+    def run(
         self,
-        kernels: Kernels,
-        reserve: Reserve,
+        shop: Workshop,
         parts: Sequence[Floats],
         size: tuple[int, int],
-        smap: Floats,
-        lmap: Floats | None,
+        coarser: Sequence[Floats],
         features: Floats | None,
     ) -> Floats:
         """Refine the parts (h, w, C) side by side, enlarged to `size`; give the Laplacian, of that size.
 
-        `features` (*size, depth) is filled with the refined features, if they are wanted.
+        `coarser`: the saliency and, but for the coarsest stage, the Laplacian below. `features` (*size, depth) is
+        filled with the refined features, if they are wanted.
         """
-        with reserve.returned():
-            contexts = self._contexts(kernels, reserve, parts, size, self._classes(kernels, size, smap, lmap))
-        key, kernel = self._attend(contexts)
+        with shop.maps.returned():
+            contexts = self._contexts(shop, parts, size, self._classes(shop, size, coarser))
         laplacian = np.empty(size, np.float32)
-        for top in range(0, size[0], STRIP_ROWS):
-            self._refine(kernels, reserve, parts, size, (top, min(top + STRIP_ROWS, size[0])), key, kernel, features, laplacian)
+        with shop.maps.returned():
+            look = _Look(parts, size, *self._attend(shop, contexts))
+            for top in range(0, size[0], STRIP_ROWS):
+                self._refine(shop, look, (top, min(top + STRIP_ROWS, size[0])), features, laplacian)
         return laplacian
 
-    def _classes(self, kernels: Kernels, size: tuple[int, int], smap: Floats, lmap: Floats | None) -> Floats:
+    def _classes(self, shop: Workshop, size: tuple[int, int], coarser: Sequence[Floats]) -> Floats:
         """Give the 3 (or, with a Laplacian, 5) soft classes at `size`, resized to the stage: (classes, side, side)."""
         threshold = self.thresholds[0]
-        fore = _sigmoid(_enlarge(kernels, smap, size)) - threshold
+        fore = _sigmoid(_enlarge(shop, coarser[0], size)) - threshold
         found = [np.maximum(fore, 0), np.maximum(-fore, 0), threshold - np.abs(fore)]
-        if lmap is not None:
-            edge = _sigmoid(_enlarge(kernels, lmap, size)) - self.thresholds[1]
+        if len(coarser) > 1:
+            edge = _sigmoid(_enlarge(shop, coarser[1], size)) - self.thresholds[1]
             found += [np.maximum(edge, 0), np.maximum(-edge, 0)]
-        return np.stack([_enlarge(kernels, one, (self.stage_side, self.stage_side)) for one in found])
+        return np.stack([_enlarge(shop, one, (self.stage_side, self.stage_side)) for one in found])
 
-    def _contexts(
-        self, kernels: Kernels, reserve: Reserve, parts: Sequence[Floats], size: tuple[int, int], classes: Floats
-    ) -> Floats:
+    def _contexts(self, shop: Workshop, parts: Sequence[Floats], size: tuple[int, int], classes: Floats) -> Floats:
         """Weigh the features, enlarged to `size` and then to the stage, by each class: (classes, C).
 
         Upstream reads the memory of a (C, side, side) map as (side * side, C), without a transpose: class weight r
@@ -107,117 +119,111 @@ class SICA:
         """
         side, width = self.stage_side, sum(part.shape[2] for part in parts)
         if side % width:
-            return _contexts_at_stage(kernels, reserve, parts, size, classes)
-        h, w, count, blocks = *parts[0].shape[:2], len(classes), side // width
+            return _contexts_at_stage(shop, parts, size, classes)
+        h, w = parts[0].shape[:2]
+        count, blocks = len(classes), side // width
         # classes: (count, C, side, blocks): which pixel of which channel's row meets class weight r.
         by_channel = classes.reshape(count, width, side, blocks)
         down, right = _resizes(h, size[0], side), _resizes(w, size[1], side)  # (h, side), (w, side)
-        columns = -(-count * blocks // kernels.panel) * kernels.panel
-        jobs = kernels.threads * 2
+        columns = -(-count * blocks // shop.kernels.panel) * shop.kernels.panel
+        jobs = shop.kernels.threads * 2
         rows = np.zeros((w, columns))
         first = 0
         for part in parts:
             channels = part.shape[2]
-            gathered = reserve.take(jobs, w, columns)
-            kernels.gather(part, np.ascontiguousarray(by_channel[:, first : first + channels]), down, gathered)
+            gathered = shop.maps.take(jobs, w, columns)
+            shop.kernels.gather(part, np.ascontiguousarray(by_channel[:, first : first + channels]), down, gathered)
             rows += gathered.sum(axis=0)
             first += channels
         by_block = rows[:, : count * blocks].reshape(w, count, blocks)
         return np.einsum("wcb,wbj->cj", by_block, right.reshape(w, blocks, width), optimize=True).astype(np.float32)
 
-    def _attend(self, contexts: Floats) -> tuple[Floats, Floats]:
+    def _attend(self, shop: Workshop, contexts: Floats) -> tuple[Floats, Filter]:
         """Give the key (classes, depth) and, by the values, the filter that makes a context of each pixel's shares.
 
         Each pixel's context is a softmax over few classes times as many value vectors: it has that rank. So the values
         go into conv_out1's kernel, which then reads the 3 or 5 shares instead of 64 channels.
         """
         key = np.ascontiguousarray(_through(self.key, contexts) * np.float32(self.depth**-0.5))
-        value = _through(self.value, contexts).astype(np.float64)  # classes, depth
+        value = _through(self.value, contexts)  # classes, depth
         kernel = np.tensordot(self.out1_weight, value, axes=(1, 1)).transpose(0, 3, 1, 2)  # depth, classes, 3, 3
-        filled = np.concatenate((kernel, np.zeros((self.depth, SHARES - len(value), 3, 3))), axis=1)
-        return key, transform_weights(filled)
+        panels = shop.maps.take(POINTS, SHARES * self.depth)
+        shop.kernels.pack_filter(kernel, panels)
+        return key, Filter(SHARES, self.depth, panels, self.out1_bias)
 
-    def _refine(  # noqa: PLR0913  # a strip is made of all of these
-        self,
-        kernels: Kernels,
-        reserve: Reserve,
-        parts: Sequence[Floats],
-        size: tuple[int, int],
-        rows: tuple[int, int],
-        key: Floats,
-        kernel: Floats,
-        features: Floats | None,
-        laplacian: Floats,
+    def _refine(
+        self, shop: Workshop, look: _Look, rows: tuple[int, int], features: Floats | None, laplacian: Floats
     ) -> None:
         """Attend and convolve for some rows of the result."""
-        height, width = size
+        parts, (height, width) = look.parts, look.size
 
         def around(reach: int) -> tuple[int, int]:
             return max(0, rows[0] - reach), min(height, rows[1] + reach)
 
-        with reserve.returned():
+        with shop.maps.returned():
             (top, bottom), x = around(REACH), []
             for part in parts:
-                if part.shape[:2] == size:
+                if part.shape[:2] == look.size:
                     x.append(part[top:bottom])
                     continue
-                x.append(reserve.take(bottom - top, width, part.shape[2]))
-                kernels.resize(part, size, x[-1], rows=(top, bottom))
+                x.append(shop.maps.take(bottom - top, width, part.shape[2]))
+                shop.kernels.resize(part, look.size, x[-1], rows=(top, bottom))
             firsts = (top,) * len(x)
-            context = reserve.take(bottom - top, width, self.depth)
-            with reserve.returned():
-                query0, query1 = context, reserve.take(bottom - top, width, self.depth)
+            context = shop.maps.take(bottom - top, width, self.depth)
+            with shop.maps.returned():
+                query0, query1 = context, shop.maps.take(bottom - top, width, self.depth)
                 strip0, strip1 = around(4), around(3)
-                kernels.convolve(x, self.query[0], query0, rectified=True, strip=Strip(height, firsts, *strip0))
-                kernels.convolve([query0], self.query[1], query1, rectified=True, strip=Strip(height, (strip0[0],), *strip1))
+                shop.kernels.convolve(x, self.query[0], query0, rectified=True, strip=Strip(height, firsts, *strip0))
+                second = Strip(height, (strip0[0],), *strip1)
+                shop.kernels.convolve([query0], self.query[1], query1, rectified=True, strip=second)
                 count = strip1[1] - strip1[0]
-                shares = reserve.take(count, width, SHARES)
-                kernels.weigh(query1[:count].reshape(-1, self.depth), key, shares.reshape(-1, SHARES))
+                shares = shop.maps.take(count, width, SHARES)
+                shop.kernels.weigh(query1[:count].reshape(-1, self.depth), look.key, shares.reshape(-1, SHARES))
                 strip2 = around(2)
-                panels = reserve.take(len(kernel), kernels.panel_floats(*kernel.shape[1:]))
-                for point, packed in zip(kernel, panels, strict=True):
-                    kernels.pack(point, packed)
-                out1 = Filter(SHARES, self.depth, panels, self.out1_bias)
-                kernels.convolve([shares], out1, context, rectified=True, strip=Strip(height, (strip1[0],), *strip2))
+                shop.kernels.convolve(
+                    [shares], look.out1, context, rectified=True, strip=Strip(height, (strip1[0],), *strip2)
+                )
             strip3 = around(1)
-            joined = reserve.take(bottom - top, width, self.depth)
+            joined = shop.maps.take(bottom - top, width, self.depth)
             inputs = Strip(height, (*firsts, strip2[0]), *strip3)
-            kernels.convolve([*x, context], self.out2, joined, rectified=True, strip=inputs)
+            shop.kernels.convolve([*x, context], self.out2, joined, rectified=True, strip=inputs)
             last = Strip(height, (strip3[0],), *rows)
             flat = laplacian[rows[0] : rows[1]]
             if features is None:
-                kernels.convolve([joined], self.out3, flat, rectified=True, strip=last, weights=self.out4_weights)
-                flat += self.out4.bias[0]
+                shop.kernels.convolve([joined], self.out3, flat, rectified=True, strip=last, weights=self.out4_weights)
+                flat += self.out4_bias
                 return
             out = features[rows[0] : rows[1]]
-            kernels.convolve([joined], self.out3, out, rectified=True, strip=last)
-            kernels.linear(out.reshape(-1, self.depth), self.out4, flat.reshape(-1, 1), kind="1x1 convolution")
+            shop.kernels.convolve([joined], self.out3, out, rectified=True, strip=last)
+            shop.kernels.linear(out.reshape(-1, self.depth), self.out4, flat.reshape(-1, 1), kind="1x1 convolution")
 
 
 def _pointwise(weights: Weights) -> tuple[Floats, ...]:
-    return tuple(
-        np.array(weights.tensor(f"{index}.conv.{name}").reshape(-1, *((weights.tensor(f"{index}.conv.weight").shape[1],) if name == "weight" else ())))
-        for index in (0, 1)
-        for name in ("weight", "bias")
-    )
+    """Read two pointwise layers: weight (out, in) and bias of each."""
+    read = []
+    for index in (0, 1):
+        weight = weights.tensor(f"{index}.conv.weight")
+        read += [np.array(weight.reshape(weight.shape[0], -1)), np.array(weights.tensor(f"{index}.conv.bias"))]
+    return tuple(read)
 
 
 def _through(layers: tuple[Floats, ...], contexts: Floats) -> Floats:
     """Take (classes, C) through two pointwise layers with ReLU: (classes, depth)."""
     w0, b0, w1, b1 = layers
-    return np.maximum(np.maximum(contexts @ w0.T + b0, 0) @ w1.T + b1, 0)
+    through: Floats = np.maximum(np.maximum(contexts @ w0.T + b0, 0) @ w1.T + b1, 0)
+    return through
 
 
 def _sigmoid(x: Floats) -> Floats:
-    return 1 / (1 + np.exp(-x))
+    return np.divide(1, 1 + np.exp(-x), dtype=np.float32)
 
 
-def _enlarge(kernels: Kernels, flat: Floats, size: tuple[int, int]) -> Floats:
+def _enlarge(shop: Workshop, flat: Floats, size: tuple[int, int]) -> Floats:
     """Resize (h, w) bilinearly."""
     if flat.shape == size:
         return flat
     out = np.empty((*size, 1), np.float32)
-    kernels.resize(flat[..., None], size, out)
+    shop.kernels.resize(flat[..., None], size, out)
     return out[..., 0]
 
 
@@ -226,7 +232,7 @@ def _resizes(source: int, between: int, target: int) -> Floats:
     return np.ascontiguousarray(_resize(source, between) @ _resize(between, target), dtype=np.float32)
 
 
-def _resize(source: int, target: int) -> np.ndarray:
+def _resize(source: int, target: int) -> NDArray[np.float64]:
     where = np.maximum((np.arange(target) + 0.5) * source / target - 0.5, 0)
     first = np.minimum(where.astype(int), source - 1)
     share = where - first
@@ -236,22 +242,21 @@ def _resize(source: int, target: int) -> np.ndarray:
     return matrix
 
 
-def _contexts_at_stage(
-    kernels: Kernels, reserve: Reserve, parts: Sequence[Floats], size: tuple[int, int], classes: Floats
-) -> Floats:
+def _contexts_at_stage(shop: Workshop, parts: Sequence[Floats], size: tuple[int, int], classes: Floats) -> Floats:
     side, width = classes.shape[1], sum(part.shape[2] for part in parts)
-    planes, first = reserve.take(width, side * side), 0
+    planes, first = shop.maps.take(width, side * side), 0
     for part in parts:
         channels = part.shape[2]
-        with reserve.returned():
+        with shop.maps.returned():
             enlarged = part
             if part.shape[:2] != size:
-                enlarged = reserve.take(*size, channels)
-                kernels.resize(part, size, enlarged)
+                enlarged = shop.maps.take(*size, channels)
+                shop.kernels.resize(part, size, enlarged)
             if size != (side, side):
-                staged = reserve.take(side, side, channels)
-                kernels.resize(enlarged, (side, side), staged)
+                staged = shop.maps.take(side, side, channels)
+                shop.kernels.resize(enlarged, (side, side), staged)
                 enlarged = staged
-            kernels.to_planes(enlarged.reshape(-1, channels), planes[first : first + channels])
+            shop.kernels.to_planes(enlarged.reshape(-1, channels), planes[first : first + channels])
         first += channels
-    return classes.reshape(len(classes), -1) @ planes.reshape(-1, width)
+    contexts: Floats = classes.reshape(len(classes), -1) @ planes.reshape(-1, width)
+    return contexts

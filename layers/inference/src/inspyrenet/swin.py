@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inspyrenet.kernels import Matrix, Norm
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inspyrenet.kernels import Floats, Kernels
-    from inspyrenet.memory import Reserve
+    from numpy.typing import NDArray
+
+    from inspyrenet.kernels import Floats, Matrix, Norm
+    from inspyrenet.memory import Workshop
     from inspyrenet.weights import Weights
+
+    # Tokens (h * w, C), the map's size, and the norm that they still need.
+    Use = Callable[[Floats, tuple[int, int], Norm | None], None]
 
 WINDOW = 12
 SHIFT = WINDOW // 2
@@ -52,15 +55,14 @@ class Block:
             narrow=weights.linear("mlp.fc2"),
         )
 
-    def run(self, kernels: Kernels, reserve: Reserve, tokens: Floats, size: tuple[int, int], shift: int) -> None:
+    def run(self, shop: Workshop, tokens: Floats, size: tuple[int, int], shift: int) -> None:
         """Change tokens (h * w, C) in place."""
         rows, width = tokens.shape
-        with reserve.returned():
-            qkv, attended = reserve.take(rows, 3 * width), reserve.take(rows, width)
-            kernels.linear(tokens, self.qkv, qkv, self.norm1, kind="query, key, value")
-            assert self.qkv.bias is not None  # noqa: S101  # every Swin has it
-            kernels.attend_windows(qkv, self.qkv.bias, size, shift, self.positions, attended)
-            kernels.finish_block(tokens, attended, self.projection, self.norm2, self.wide, self.narrow)
+        with shop.maps.returned():
+            qkv, attended = shop.maps.take(rows, 3 * width), shop.maps.take(rows, width)
+            shop.kernels.linear(tokens, self.qkv, qkv, self.norm1, kind="query, key, value")
+            shop.kernels.attend_windows(qkv, self.qkv.bias, self.positions, attended, size=size, shift=shift)
+            shop.kernels.finish_block(tokens, attended, self.projection, self.norm2, (self.wide, self.narrow))
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Swin:
         patch = weights.tensor("patch_embed.proj.weight")
         embedding = weights.matrix(patch.reshape(patch.shape[0], -1), weights.tensor("patch_embed.proj.bias"))
         embedding_norm = weights.norm("patch_embed.norm")
-        stages = []
+        stages: list[Stage] = []
         while weights.has(f"norm{len(stages)}.weight"):
             part = weights.under(f"layers.{len(stages)}")
             blocks: list[Block] = []
@@ -104,53 +106,51 @@ class Swin:
             )
         return cls(embedding, embedding_norm, tuple(stages))
 
-    def run(
-        self, kernels: Kernels, reserve: Reserve, picture: Floats, use: Callable[[Floats, tuple[int, int], Norm | None], None]
-    ) -> None:
-        """Give `use` the tokens (h * w, C) of each scale, the map's size, and the norm that they still need.
-
-        What is given does not outlive the call: the next stage works in the same memory.
-        """
+    def run(self, shop: Workshop, picture: Floats, use: Use) -> None:
+        """Give `use` each scale's tokens; they do not outlive the call, since the next stage takes their memory."""
         h, w = picture.shape[1] // PATCH, picture.shape[2] // PATCH
-        with reserve.returned():
-            tokens = self._embed(kernels, reserve, picture)
+        with shop.maps.returned():
+            tokens = self._embed(shop, picture)
             use(tokens, (h, w), None)
             for stage in self.stages:
                 for index, block in enumerate(stage.blocks):
-                    block.run(kernels, reserve, tokens, (h, w), SHIFT if index % 2 else 0)
+                    block.run(shop, tokens, (h, w), SHIFT if index % 2 else 0)
                 use(tokens, (h, w), stage.norm)
                 if stage.merging is not None:
-                    tokens = _merge(kernels, reserve, tokens, (h, w), stage)
+                    tokens = _merge(shop, tokens, (h, w), stage)
                     h, w = h // 2, w // 2
 
-    def _embed(self, kernels: Kernels, reserve: Reserve, picture: Floats) -> Floats:
+    def _embed(self, shop: Workshop, picture: Floats) -> Floats:
         """(3, H, W) to (h * w, C): a token for each patch."""
         h, w = picture.shape[1] // PATCH, picture.shape[2] // PATCH
-        tokens = reserve.take(h * w, self.embedding.columns)
-        with reserve.returned():
-            patches = reserve.take(h, w, 3, PATCH, PATCH)
+        tokens = shop.maps.take(h * w, self.embedding.columns)
+        with shop.maps.returned():
+            patches = shop.maps.take(h, w, 3, PATCH, PATCH)
             patches[...] = picture.reshape(3, h, PATCH, w, PATCH).transpose(1, 3, 0, 2, 4)
-            embedded = reserve.take(h * w, self.embedding.columns)
-            kernels.linear(patches.reshape(h * w, -1), self.embedding, embedded, kind="patches")
-            kernels.normalise(embedded, self.embedding_norm, tokens)
+            embedded = shop.maps.take(h * w, self.embedding.columns)
+            shop.kernels.linear(patches.reshape(h * w, -1), self.embedding, embedded, kind="patches")
+            shop.kernels.normalise(embedded, self.embedding_norm, tokens)
         return tokens
 
 
-def _merge(kernels: Kernels, reserve: Reserve, tokens: Floats, size: tuple[int, int], stage: Stage) -> Floats:
+def _merge(shop: Workshop, tokens: Floats, size: tuple[int, int], stage: Stage) -> Floats:
     """Halve the map: four neighbours, columns outermost, to one token of twice the channels (paper, 3.1)."""
     assert stage.merging is not None  # noqa: S101  # the caller asked
     h, w = size
     width = tokens.shape[1]
-    merged = reserve.take(h * w // 4, stage.merging.columns)
-    with reserve.returned():
-        neighbours = reserve.take(h // 2, w // 2, 2, 2, width)
+    merged = shop.maps.take(h * w // 4, stage.merging.columns)
+    with shop.maps.returned():
+        neighbours = shop.maps.take(h // 2, w // 2, 2, 2, width)
         neighbours[...] = tokens.reshape(h // 2, 2, w // 2, 2, width).transpose(0, 2, 3, 1, 4)
-        kernels.linear(neighbours.reshape(h * w // 4, -1), stage.merging, merged, stage.merging_norm, kind="merging")
+        shop.kernels.linear(
+            neighbours.reshape(h * w // 4, -1), stage.merging, merged, stage.merging_norm, kind="merging"
+        )
     return merged
 
 
-def _relative_positions() -> np.ndarray:
+def _relative_positions() -> NDArray[np.intp]:
     """Give, for two places of a window, the row of the bias table: (144, 144)."""
     y, x = np.divmod(np.arange(WINDOW**2), WINDOW)
     down, right = y[:, None] - y[None, :], x[:, None] - x[None, :]
-    return (down + WINDOW - 1) * (2 * WINDOW - 1) + right + WINDOW - 1
+    positions: NDArray[np.intp] = (down + WINDOW - 1) * (2 * WINDOW - 1) + right + WINDOW - 1
+    return positions

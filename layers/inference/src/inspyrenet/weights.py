@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inspyrenet.kernels import Filter, Matrix, Norm, transform_weights
+from inspyrenet.kernels import POINTS, Filter, Matrix, Norm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,15 +75,9 @@ class Weights:
         if columns:
             weight = np.concatenate((weight, np.zeros((columns - weight.shape[0], *weight.shape[1:]), weight.dtype)))
             bias = np.concatenate((bias, np.zeros(columns - bias.shape[0], bias.dtype)))
-        return self.transformed(transform_weights(weight), bias)
-
-    def transformed(self, points: Floats, bias: Floats) -> Filter:
-        """Pack weights (36, I, O) that stand at Winograd's points already."""
-        _, channels, columns = points.shape
-        panels = self.reserve.take(len(points), self.kernels.panel_floats(channels, columns))
-        for point, packed in zip(points, panels, strict=True):
-            self.kernels.pack(point, packed)
-        return Filter(channels, columns, panels, self._kept(bias))
+        panels = self.reserve.take(POINTS, weight.shape[1] * weight.shape[0])
+        self.kernels.pack_filter(weight, panels)
+        return Filter(weight.shape[1], weight.shape[0], panels, self._kept(bias))
 
     def _kept(self, tensor: Floats, multiple: int = 1) -> Floats:
         kept = self.reserve.take(-(-tensor.size // multiple) * multiple)

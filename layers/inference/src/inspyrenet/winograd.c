@@ -58,6 +58,42 @@ INLINE void leave(const Vector m[6], Vector y[4]) {
     y[3] = b + 8.0f * d + m[5];
 }
 
+/* G w G^T: what nine weights become. The points are 0, ±1, ±2 and infinity. */
+static void enter_weights(const float weights[9], double out[POINTS]) {
+    static const double g[6][3] = {{1.0 / 4, 0, 0}, {-1.0 / 6, -1.0 / 6, -1.0 / 6}, {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                   {1.0 / 24, 1.0 / 12, 1.0 / 6}, {1.0 / 24, -1.0 / 12, 1.0 / 6}, {0, 0, 1}};
+    double half[6][3];
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 3; j++) half[i][j] = g[i][0] * weights[j] + g[i][1] * weights[3 + j] + g[i][2] * weights[6 + j];
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 6; j++) out[i * 6 + j] = half[i][0] * g[j][0] + half[i][1] * g[j][1] + half[i][2] * g[j][2];
+}
+
+typedef struct {
+    const float *weights;
+    int columns, channels, given; /* `given` of the channels have weights, the others zeros */
+    float *panels;
+} PackingFilter;
+
+static void pack_channel(const void *task_given, int channel, float *scratch) {
+    (void)scratch;
+    const PackingFilter *task = task_given;
+    const ptrdiff_t matrix = (ptrdiff_t)task->channels * task->columns;
+    for (int column = 0; column < task->columns; column++) {
+        double points[POINTS] = {0};
+        if (channel < task->given) enter_weights(task->weights + ((ptrdiff_t)column * task->given + channel) * 9, points);
+        float *to = task->panels + (ptrdiff_t)(column / PANEL * PANEL) * task->channels + channel * PANEL + column % PANEL;
+        for (int point = 0; point < POINTS; point++) to[point * matrix] = (float)points[point];
+    }
+}
+
+/* Transform the weights of a 3 x 3 convolution, (columns, given, 3, 3), in float64, and lay them out: POINTS times
+ * (channels, columns) in panels. columns: a multiple of PANEL. */
+EXPORTED void inspyrenet_pack_filter(Pool *pool, const float *weights, int columns, int given, int channels, float *panels) {
+    PackingFilter task = {weights, columns, channels, given, panels};
+    share(pool, pack_channel, &task, channels);
+}
+
 /* Where a tile's first result stands, and how far its pixels are apart. */
 typedef struct {
     int y, x;
@@ -169,7 +205,7 @@ static void convolve_block(const void *given, int index, float *scratch) {
 /* Rows `top` to `bottom` of a 3 x 3 convolution that keeps the size, beyond whose borders everything is zero.
  *
  * The input is up to four maps side by side, `channels` of each, multiples of LANES; all pointers to maps are to where
- * row 0 would be. `panels` are the transformed weights, see `transform_weights` in kernels.py. With `weights` (columns,),
+ * row 0 would be. `panels` are the transformed weights, see `inspyrenet_pack_filter`. With `weights` (columns,),
  * only the weighted sum of each pixel's results is written, to `flat` (height, width). False: too many channels for a
  * thread's scratch. */
 EXPORTED bool inspyrenet_convolve(Pool *pool, int parts, const float *const *pixels, const ptrdiff_t *pixel_strides,
