@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Rows of the result that are worked out together: what a stage needs in between is never whole in memory.
 STRIP_ROWS = 64
+# Partial sums over a map's rows. The same for any number of threads, so that the result is the same, too.
+GATHER_JOBS = 12
 # How many rows more than its result a strip needs of its input: a row on either side for each 3 x 3 convolution.
 REACH = 5
 
@@ -126,7 +128,7 @@ class SICA:
         by_channel = classes.reshape(count, width, side, blocks)
         down, right = _resizes(h, size[0], side), _resizes(w, size[1], side)  # (h, side), (w, side)
         columns = -(-count * blocks // shop.kernels.panel) * shop.kernels.panel
-        jobs = shop.kernels.threads * 2
+        jobs = GATHER_JOBS
         rows = np.zeros((w, columns))
         first = 0
         for part in parts:
