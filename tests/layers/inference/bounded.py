@@ -38,7 +38,7 @@ class Bounded:
     error: Exact
 
     @classmethod
-    def of(cls, given: Floats | Bounded) -> Bounded:
+    def of(cls, given: Floats | Exact | Bounded) -> Bounded:
         if isinstance(given, Bounded):
             return given
         return cls(given.astype(np.float64), np.zeros(given.shape))
@@ -53,7 +53,7 @@ class Bounded:
     def rounded(self, roundings: int = 1) -> Bounded:
         return Bounded(self.value, self.error + gamma(roundings) * self.most + SMALLEST)
 
-    def plus(self, other: Floats | Bounded) -> Bounded:
+    def plus(self, other: Floats | Exact | Bounded) -> Bounded:
         other = Bounded.of(other)
         both = Bounded(self.value + other.value, self.error + other.error)
         return Bounded(both.value, both.error + U * (self.most + other.most) + SMALLEST)
@@ -73,7 +73,7 @@ def gelu(x: Exact) -> Exact:
     return np.asarray(x / 2 * (1 + _erf(x / math.sqrt(2))))
 
 
-def product(left: Floats | Bounded, right: Floats | Bounded, bias: Floats | None = None) -> Bounded:
+def product(left: Floats | Exact | Bounded, right: Floats | Exact | Bounded, bias: Floats | None = None) -> Bounded:
     """Multiply matrices; the bias is one more term of each sum."""
     left, right = Bounded.of(left), Bounded.of(right)
     value, most = left.value @ right.value, left.most @ right.most

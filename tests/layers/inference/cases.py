@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from inspyrenet.kernels import ACTIVATED, ADDED, RECTIFIED, SHARES, WRITTEN, Filter, Matrix, Norm, Strip, transform_weights
+from inspyrenet.kernels import ACTIVATED, ADDED, POINTS, RECTIFIED, SHARES, WRITTEN, Filter, Matrix, Norm, Strip
 
 from tests.layers.inference import definitions
 from tests.layers.inference.bounded import Bounded, normalised, product, softmax
@@ -80,11 +80,9 @@ def whole_panels(kernels: Kernels, memory: Memory, bias: Floats) -> Floats:
 
 
 def placed_filter(kernels: Kernels, memory: Memory, weight: Floats, bias: Floats | None) -> Filter:
-    points = transform_weights(weight)
-    _, channels, columns = points.shape
-    panels = memory.empty(len(points), kernels.panel_floats(channels, columns))
-    for point, packed in zip(points, panels, strict=True):
-        kernels.pack(copy(memory, point), packed)
+    columns, channels = weight.shape[:2]
+    panels = memory.empty(POINTS, columns * channels)
+    kernels.pack_filter(copy(memory, weight), panels)
     return Filter(channels, columns, panels, None if bias is None else copy(memory, bias))
 
 
@@ -108,6 +106,24 @@ def pack(depth: int, columns: int, *, turned: bool) -> Case:
     return Case(name, run, lambda: Bounded.of(matrix))
 
 
+def pack_filter(columns: int, given: int, channels: int) -> Case:
+    name = f"pack_filter {given} of {channels}>{columns}"
+    weight = Numbers(name)(columns, given, 3, 3)
+
+    def run(kernels: Kernels, memory: Memory) -> Floats:
+        panels = memory.empty(POINTS, columns * channels)
+        kernels.pack_filter(copy(memory, weight), panels)
+        by_panel = panels.reshape(POINTS, -1, channels, kernels.panel).transpose(0, 2, 1, 3)
+        return by_panel.reshape(POINTS, channels, columns)
+
+    def define() -> Bounded:
+        points = np.einsum("ia,ocab,jb->ijco", definitions.WEIGHTS, weight.astype(np.float64), definitions.WEIGHTS)
+        filled = np.pad(points.reshape(POINTS, given, columns), ((0, 0), (0, channels - given), (0, 0)))
+        return Bounded.of(filled).rounded()
+
+    return Case(name, run, define)
+
+
 HOWS = {WRITTEN: "written", ADDED: "added", RECTIFIED: "rectified", ACTIVATED: "activated"}
 
 
@@ -125,7 +141,7 @@ def linear(rows: int, depth: int, columns: int, how: int, *, norm: bool = False,
         given[...], out[...] = tokens, there
         before = wide_out[:, :apart].copy()
         matrix = placed_matrix(kernels, memory, weight, added)
-        kernels.linear(given, matrix, out, placed_norm(memory, scale, shift) if norm else None, how)
+        kernels.linear(given, matrix, out, placed_norm(memory, scale, shift) if norm else None, how=how)
         assert np.array_equal(before, wide_out[:, :apart])
         return out
 
@@ -163,7 +179,7 @@ def finish_block(rows: int, width: int) -> Case:
     def run(kernels: Kernels, memory: Memory) -> Floats:
         out = copy(memory, tokens)
         projection, wide, narrow = (placed_matrix(kernels, memory, *one) for one in zip(weights, biases, strict=True))
-        kernels.finish_block(out, copy(memory, attended), projection, placed_norm(memory, scale, shift), wide, narrow)
+        kernels.finish_block(out, copy(memory, attended), projection, placed_norm(memory, scale, shift), (wide, narrow))
         return out
 
     def define() -> Bounded:
@@ -182,7 +198,7 @@ def attend_windows(h: int, w: int, heads: int, shift: int) -> Case:
 
     def run(kernels: Kernels, memory: Memory) -> Floats:
         out = memory.empty(h * w, width)
-        kernels.attend_windows(copy(memory, qkv), copy(memory, bias), (h, w), shift, copy(memory, positions), out)
+        kernels.attend_windows(copy(memory, qkv), copy(memory, bias), copy(memory, positions), out, size=(h, w), shift=shift)
         return out
 
     return Case(name, run, lambda: definitions.attend_windows(qkv, bias, (h, w), shift, positions))
@@ -362,6 +378,8 @@ def gather(size: tuple[int, int], channels: int, count: int, side: int, blocks: 
 def _packs() -> Iterator[Case]:
     for (depth, columns), turned in itertools.product([(1, 1), (3, 5), (48, 128), (64, 80), (7, 33), (20, 100)], [False, True]):
         yield pack(depth, columns, turned=turned)
+    for columns, given, channels in [(32, 1, 1), (32, 3, 16), (64, 5, 16), (96, 17, 17)]:
+        yield pack_filter(columns, given, channels)
 
 
 def _linears() -> Iterator[Case]:

@@ -56,7 +56,7 @@ def _regions(tall: int, wide: int, shift: int) -> np.ndarray:
 _ENTER = np.array(
     [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
 )
-_WEIGHTS = np.array(
+WEIGHTS = np.array(
     [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
 )
 _LEAVE = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
@@ -78,7 +78,7 @@ def convolve(x: Floats, weight: Floats, bias: Floats | None, dilation: int) -> B
     around = np.zeros(((tall + 1) * step + 2 * dilation, (wide + 1) * step + 2 * dilation, channels))
     around[: h + 2 * dilation, : w + 2 * dilation] = np.abs(padded)
     magnitudes = np.zeros((tall * step, wide * step, columns))
-    filters = np.einsum("ia,ocab,jb->ijco", np.abs(_WEIGHTS), np.abs(weight.astype(np.float64)), np.abs(_WEIGHTS))
+    filters = np.einsum("ia,ocab,jb->ijco", np.abs(WEIGHTS), np.abs(weight.astype(np.float64)), np.abs(WEIGHTS))
     for y, x_ in np.ndindex(dilation, dilation):
         pixels = around[y::dilation, x_::dilation]
         tiles = np.lib.stride_tricks.sliding_window_view(pixels, (6, 6), axis=(0, 1))[::4, ::4][:tall, :wide]  # tall, wide, C, 6, 6
@@ -133,4 +133,4 @@ def gather(x: Floats, classes: Floats, weights: Floats, jobs: int) -> Bounded:
     return Bounded(value, gamma(side + channels + h) * most + 1e-35)
 
 
-__all__ = ["attend_windows", "convolve", "gather", "resize", "slide"]
+__all__ = ["WEIGHTS", "attend_windows", "convolve", "gather", "resize", "slide"]

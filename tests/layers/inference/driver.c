@@ -15,6 +15,7 @@ Pool *inspyrenet_open_pool(int threads);
 void inspyrenet_close_pool(Pool *pool);
 int inspyrenet_panel(void);
 void inspyrenet_pack(Pool *, const float *, ptrdiff_t, ptrdiff_t, int, int, float *);
+void inspyrenet_pack_filter(Pool *, const float *, int, int, int, float *);
 void inspyrenet_linear(Pool *, const float *, ptrdiff_t, int, int, const float *, const float *, const float *, const float *, int, float *, ptrdiff_t, int);
 void inspyrenet_normalise(Pool *, const float *, int, int, const float *, const float *, float *);
 void inspyrenet_finish_block(Pool *, float *, const float *, int, int, const float *, const float *, const float *, const float *, const float *, const float *, const float *, const float *);
@@ -162,22 +163,10 @@ static void test_attend_windows(int h, int w, int heads, int shift) {
     free(qkv), free(bias), free(positions), free(out);
 }
 
-static const double G[6][3] = {{1 / 4., 0, 0}, {-1 / 6., -1 / 6., -1 / 6.}, {-1 / 6., 1 / 6., -1 / 6.}, {1 / 24., 1 / 12., 1 / 6.}, {1 / 24., -1 / 12., 1 / 6.}, {0, 0, 1}};
-
 static void test_convolve(int h, int w, int channels, int columns, int dilation, int top, int bottom, bool flat) {
     float *x = numbers((size_t)h * w * channels), *weight = numbers(9 * (size_t)channels * columns), *bias = numbers((size_t)columns), *sums = numbers((size_t)columns);
-    int panel = inspyrenet_panel();
-    size_t each = (size_t)((columns + panel - 1) / panel * panel) * (size_t)channels;
-    float *panels = empty(36 * each), *point = empty((size_t)channels * columns), *out = empty((size_t)(bottom - top) * w * (flat ? 1 : columns));
-    for (int at = 0; at < 36; at++) {
-        for (int c = 0; c < channels; c++)
-            for (int o = 0; o < columns; o++) {
-                double value = 0;
-                for (int tap = 0; tap < 9; tap++) value += G[at / 6][tap / 3] * G[at % 6][tap % 3] * weight[(tap * channels + c) * columns + o];
-                point[c * columns + o] = (float)value;
-            }
-        inspyrenet_pack(pool, point, columns, 1, channels, columns, panels + at * each);
-    }
+    float *panels = empty(36 * (size_t)channels * columns), *out = empty((size_t)(bottom - top) * w * (flat ? 1 : columns));
+    inspyrenet_pack_filter(pool, weight, columns, channels, channels, panels);
     /* Two maps side by side: halves of the same pixels. */
     const float *parts[] = {x, x + channels / 2};
     const ptrdiff_t strides[] = {channels, channels};
@@ -192,7 +181,7 @@ static void test_convolve(int h, int w, int channels, int columns, int dilation,
                 for (int tap = 0; tap < 9; tap++) {
                     int from_y = y + (tap / 3 - 1) * dilation, from_x = column + (tap % 3 - 1) * dilation;
                     if (from_y < 0 || from_y >= h || from_x < 0 || from_x >= w) continue;
-                    for (int c = 0; c < channels; c++) value += (double)x[(from_y * w + from_x) * channels + c] * weight[(tap * channels + c) * columns + o];
+                    for (int c = 0; c < channels; c++) value += (double)x[(from_y * w + from_x) * channels + c] * weight[(o * channels + c) * 9 + tap];
                 }
                 value = value < 0 ? 0 : value;
                 total += value * sums[o];
@@ -201,7 +190,7 @@ static void test_convolve(int h, int w, int channels, int columns, int dilation,
             }
             if (flat) check("convolve flat", out[(y - top) * w + column], total, 72 * channels * columns, 6);
         }
-    free(x), free(weight), free(bias), free(sums), free(panels), free(point), free(out);
+    free(x), free(weight), free(bias), free(sums), free(panels), free(out);
 }
 
 static void test_slide(int h, int w, int channels, int columns, int taps, bool down) {

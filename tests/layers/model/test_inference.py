@@ -75,7 +75,7 @@ def network() -> Callable[[Published, str, int], Network]:
 
     @functools.cache
     def of(which: Published, level: str, threads: int) -> Network:
-        return Network(tensors(which), base_px_of(which.mode), threads, Kernels(threads, load(level)))
+        return Network(tensors(which), base_px_of(which.mode), Kernels(threads, load(level)))
 
     return of
 
