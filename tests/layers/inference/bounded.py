@@ -1,9 +1,10 @@
 """The kernels' definitions in float64, each value with the most that float32 may be off by.
 
-The rule (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, 3.1 and 3.4): a sum of n products, added up
-in any order, with or without fused multiply-adds, is off by at most n u / (1 - n u) times the sum of their magnitudes,
-where u = 2^-24 is half of float32's spacing at 1. What goes in with an error takes it along. So a bound follows from the
-numbers and from how many are summed up, and holds on every processor; functions have the errors that vector.h states.
+The rule (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, 3.1 and 3.4): a sum of n products, added
+up in any order, with or without fused multiply-adds, is off by at most n u / (1 - n u) times the sum of their
+magnitudes, where u = 2^-24 is half of float32's spacing at 1. What goes in with an error takes it along. So a bound
+follows from the numbers and from how many are summed up, and holds on every processor; functions have the errors that
+vector.h states.
 """
 
 from __future__ import annotations
@@ -91,7 +92,12 @@ def normalised(given: Floats | Bounded, weight: Floats, bias: Floats) -> Bounded
     mean = x.value.mean(-1, keepdims=True)
     # The mean is a sum of `width` terms; what it is off by, every centred value is off by.
     centred = x.value - mean
-    off = x.error + x.error.mean(-1, keepdims=True) + gamma(width + 1) * x.most.mean(-1, keepdims=True) + U * np.abs(centred)
+    off = (
+        x.error
+        + x.error.mean(-1, keepdims=True)
+        + gamma(width + 1) * x.most.mean(-1, keepdims=True)
+        + U * np.abs(centred)
+    )
     deviation = np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
     z = centred / deviation
     # d z = d centred / deviation - z mean(z d centred) / deviation, and the roundings of squares, root and quotient.

@@ -127,9 +127,12 @@ def pack_filter(columns: int, given: int, channels: int) -> Case:
 HOWS = {WRITTEN: "written", ADDED: "added", RECTIFIED: "rectified", ACTIVATED: "activated"}
 
 
-def linear(rows: int, depth: int, columns: int, how: int, *, norm: bool = False, apart: int = 0, bias: bool = True) -> Case:
+def linear(
+    rows: int, depth: int, columns: int, how: int, *, norm: bool = False, apart: int = 0, bias: bool = True
+) -> Case:
     """`apart`: how many floats there are between two rows."""
-    name = f"linear {rows}x{depth}x{columns} {HOWS[how]}{' norm' * norm}{f' apart {apart}' * bool(apart)}{'' if bias else ' no bias'}"
+    marks = f"{' norm' * norm}{f' apart {apart}' * bool(apart)}{'' if bias else ' no bias'}"
+    name = f"linear {rows}x{depth}x{columns} {HOWS[how]}{marks}"
     numbers = Numbers(name)
     tokens, weight, there = numbers(rows, depth), numbers(depth, columns), numbers(rows, columns)
     added, scale, shift = numbers(columns) if bias else None, numbers(depth), numbers(depth)
@@ -172,7 +175,10 @@ def finish_block(rows: int, width: int) -> Case:
     name = f"finish_block {rows}x{width}"
     numbers = Numbers(name)
     tokens, attended = numbers(rows, width), numbers(rows, width)
-    weights = [numbers(*shape) / np.float32(shape[0] ** 0.5) for shape in ((width, width), (width, 4 * width), (4 * width, width))]
+    weights = [
+        numbers(*shape) / np.float32(shape[0] ** 0.5)
+        for shape in ((width, width), (width, 4 * width), (4 * width, width))
+    ]
     biases = [numbers(weight.shape[1]) for weight in weights]
     scale, shift = numbers(width), numbers(width)
 
@@ -198,13 +204,15 @@ def attend_windows(h: int, w: int, heads: int, shift: int) -> Case:
 
     def run(kernels: Kernels, memory: Memory) -> Floats:
         out = memory.empty(h * w, width)
-        kernels.attend_windows(copy(memory, qkv), copy(memory, bias), copy(memory, positions), out, size=(h, w), shift=shift)
+        kernels.attend_windows(
+            copy(memory, qkv), copy(memory, bias), copy(memory, positions), out, size=(h, w), shift=shift
+        )
         return out
 
     return Case(name, run, lambda: definitions.attend_windows(qkv, bias, (h, w), shift, positions))
 
 
-def convolve(  # noqa: PLR0913  # a convolution's own
+def convolve(
     size: tuple[int, int],
     channels: tuple[int, ...],
     columns: int,
@@ -279,7 +287,7 @@ def slide(size: tuple[int, int], channels: int, columns: int, taps: int, *, down
     return Case(name, run, lambda: definitions.slide(x, weight, bias, down=down))
 
 
-def resize(  # noqa: PLR0913  # two sizes, and a strip of the second
+def resize(
     size: tuple[int, int],
     to: tuple[int, int],
     channels: int,
@@ -358,8 +366,8 @@ def weigh(pixels: int, depth: int, classes: int) -> Case:
     return Case(name, run, lambda: softmax(product(query, key.T)))
 
 
-def gather(size: tuple[int, int], channels: int, count: int, side: int, blocks: int, jobs: int) -> Case:  # noqa: PLR0913  # as the kernel
-    h, w = size
+def gather(size: tuple[int, int, int], classes_shape: tuple[int, int, int], jobs: int) -> Case:
+    (h, w, channels), (count, side, blocks) = size, classes_shape
     name = f"gather {h}x{w}x{channels}, {count} classes of {side}x{blocks}, {jobs} jobs"
     numbers = Numbers(name)
     x, classes, weights = numbers(h, w, channels), numbers(count, channels, side, blocks), numbers(h, side)
@@ -376,7 +384,9 @@ def gather(size: tuple[int, int], channels: int, count: int, side: int, blocks: 
 
 
 def _packs() -> Iterator[Case]:
-    for (depth, columns), turned in itertools.product([(1, 1), (3, 5), (48, 128), (64, 80), (7, 33), (20, 100)], [False, True]):
+    for (depth, columns), turned in itertools.product(
+        [(1, 1), (3, 5), (48, 128), (64, 80), (7, 33), (20, 100)], [False, True]
+    ):
         yield pack(depth, columns, turned=turned)
     for columns, given, channels in [(32, 1, 1), (32, 3, 16), (64, 5, 16), (96, 17, 17)]:
         yield pack_filter(columns, given, channels)
@@ -390,7 +400,15 @@ def _linears() -> Iterator[Case]:
     aparts = itertools.cycle([0, 0, 64, 0, 5])
     for rows in range(1, 201):
         depth, apart = next(depths), next(aparts)
-        yield linear(rows, depth, next(columns), next(hows), norm=depth % 16 == 0 and rows % 2 == 0, apart=apart, bias=rows % 6 != 0)
+        yield linear(
+            rows,
+            depth,
+            next(columns),
+            next(hows),
+            norm=depth % 16 == 0 and rows % 2 == 0,
+            apart=apart,
+            bias=rows % 6 != 0,
+        )
     # Swin's own, whose strips are the lowest, and a whole axis of the axial attention.
     yield linear(97, 2048, 64, WRITTEN, norm=True)
     yield linear(30, 1024, 352, ACTIVATED, norm=True)
@@ -409,7 +427,20 @@ def _blocks() -> Iterator[Case]:
 
 
 def _windows() -> Iterator[Case]:
-    sizes = [(1, 1), (1, 12), (12, 1), (12, 12), (2, 7), (13, 25), (24, 24), (6, 18), (11, 13), (32, 32), (1, 40), (19, 5)]
+    sizes = [
+        (1, 1),
+        (1, 12),
+        (12, 1),
+        (12, 12),
+        (2, 7),
+        (13, 25),
+        (24, 24),
+        (6, 18),
+        (11, 13),
+        (32, 32),
+        (1, 40),
+        (19, 5),
+    ]
     for index, ((h, w), shift) in enumerate(itertools.product(sizes, [0, 6])):
         yield attend_windows(h, w, 1 + index // 2 % 3, shift)
     yield attend_windows(5, 14, 8, 6)
@@ -419,12 +450,25 @@ def _convolutions() -> Iterator[Case]:
     dilations = itertools.cycle([1, 1, 3, 1, 5, 1, 7])
     channels = itertools.cycle([(16,), (32,), (16, 16), (16,), (32, 16), (16, 16, 16, 16), (48, 16, 32)])
     finishes = itertools.cycle(
-        [{}, {"rectified": True}, {"added": True}, {"added": True, "rectified": True}, {"flat": True}, {"flat": True, "rectified": True}]
+        [
+            {},
+            {"rectified": True},
+            {"added": True},
+            {"added": True, "rectified": True},
+            {"flat": True},
+            {"flat": True, "rectified": True},
+        ]
     )
     aparts, columns = itertools.cycle([0, 0, 16, 4, 0]), itertools.cycle([32, 32, 32, 64])
     for size in itertools.product(range(1, 14), range(1, 14)):
         yield convolve(
-            size, next(channels), next(columns), dilation=next(dilations), apart=next(aparts), bias=sum(size) % 9 != 0, **next(finishes)
+            size,
+            next(channels),
+            next(columns),
+            dilation=next(dilations),
+            apart=next(aparts),
+            bias=sum(size) % 9 != 0,
+            **next(finishes),
         )
     yield convolve((40, 70), (64,), 64, rectified=True)
     yield convolve((33, 65), (64,), 64, dilation=3)
@@ -440,15 +484,38 @@ def _convolutions() -> Iterator[Case]:
 
 
 def _slides() -> Iterator[Case]:
-    sizes = [(1, 1), (1, 2), (2, 1), (3, 2), (2, 3), (4, 4), (7, 6), (5, 12), (12, 13), (9, 25), (24, 24), (3, 61), (40, 5)]
+    sizes = [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (3, 2),
+        (2, 3),
+        (4, 4),
+        (7, 6),
+        (5, 12),
+        (12, 13),
+        (9, 25),
+        (24, 24),
+        (3, 61),
+        (40, 5),
+    ]
     for index, (size, taps, down) in enumerate(itertools.product(sizes, (3, 5, 7), (False, True))):
         yield slide(size, (32, 64, 16)[index % 3], (32, 64)[index % 2], taps, down=down)
 
 
 def _resizes() -> Iterator[Case]:
-    sizes = [((1, 1), (5, 7)), ((1, 9), (3, 1)), ((9, 1), (4, 30)), ((5, 4), (1, 1)), ((8, 6), (16, 12)), ((16, 12), (8, 6))]
+    sizes = [
+        ((1, 1), (5, 7)),
+        ((1, 9), (3, 1)),
+        ((9, 1), (4, 30)),
+        ((5, 4), (1, 1)),
+        ((8, 6), (16, 12)),
+        ((16, 12), (8, 6)),
+    ]
     sizes += [((7, 5), (7, 5)), ((13, 40), (31, 9)), ((2, 2), (9, 2)), ((6, 7), (64, 64)), ((64, 33), (5, 5))]
-    for ((size, to), corners), channels in zip(itertools.product(sizes, (False, True)), itertools.cycle((1, 3, 16, 64, 5))):
+    for ((size, to), corners), channels in zip(
+        itertools.product(sizes, (False, True)), itertools.cycle((1, 3, 16, 64, 5))
+    ):
         yield resize(size, to, channels, corners=corners)
         yield resize(size, to, channels + 1, corners=corners, apart=channels % 7)
     yield resize((10, 12), (20, 24), 16, corners=False, rows=(0, 7))
@@ -467,17 +534,27 @@ def _shares() -> Iterator[Case]:
     for length in (*range(1, 36), 96, 257):
         yield soften(1 + length % 5, length)
     yield soften(300, 64)
-    for pixels, depth, classes in [(1, 16, 3), (3, 32, 5), (15, 64, 3), (16, 64, 5), (17, 64, 5), (255, 32, 3), (257, 64, 5), (700, 64, 5), (9, 16, 1)]:
-        yield weigh(pixels, depth, classes)
-    for size, channels, count, side, blocks, jobs in [
-        ((1, 1), 32, 3, 32, 1, 1),
-        ((3, 5), 32, 5, 64, 2, 2),
-        ((7, 13), 64, 5, 64, 1, 4),
-        ((16, 12), 64, 3, 128, 2, 4),
-        ((9, 25), 16, 5, 48, 3, 6),
-        ((2, 7), 32, 5, 32, 8, 6),
+    for pixels, depth, classes in [
+        (1, 16, 3),
+        (3, 32, 5),
+        (15, 64, 3),
+        (16, 64, 5),
+        (17, 64, 5),
+        (255, 32, 3),
+        (257, 64, 5),
+        (700, 64, 5),
+        (9, 16, 1),
     ]:
-        yield gather(size, channels, count, side, blocks, jobs)
+        yield weigh(pixels, depth, classes)
+    for size, classes, jobs in [
+        ((1, 1, 32), (3, 32, 1), 1),
+        ((3, 5, 32), (5, 64, 2), 2),
+        ((7, 13, 64), (5, 64, 1), 4),
+        ((16, 12, 64), (3, 128, 2), 4),
+        ((9, 25, 16), (5, 48, 3), 6),
+        ((2, 7, 32), (5, 32, 8), 6),
+    ]:
+        yield gather(size, classes, jobs)
 
 
 @functools.cache

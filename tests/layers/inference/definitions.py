@@ -10,7 +10,10 @@ _SIDE, _HEAD, _MASKED = 12, 32, -100.0
 
 
 def attend_windows(qkv: Floats, bias: Floats, size: tuple[int, int], shift: int, positions: Floats) -> Bounded:
-    """Pad, roll, cut into windows, mask and attend, as Swin's own code does; qkv behind its layer, so a padded token is bias."""
+    """Pad, roll, cut into windows, mask and attend, as Swin's own code does.
+
+    qkv is what comes behind its layer, where a padded token is the bias.
+    """
     (h, w), heads = size, positions.shape[0]
     width = heads * _HEAD
     tall, wide = (-(-side // _SIDE) * _SIDE for side in size)
@@ -26,7 +29,9 @@ def attend_windows(qkv: Floats, bias: Floats, size: tuple[int, int], shift: int,
     if shift:
         scores = scores.plus(np.where(_regions(tall, wide, shift), 0, _MASKED)[:, None].repeat(heads, axis=1))
     attended = product(softmax(scores), value.astype(np.float64))
-    return Bounded(*(_join(one, (tall, wide), shift)[:h, :w].reshape(h * w, width) for one in (attended.value, attended.error)))
+    return Bounded(
+        *(_join(one, (tall, wide), shift)[:h, :w].reshape(h * w, width) for one in (attended.value, attended.error))
+    )
 
 
 def _cut(x: Exact) -> Exact:
@@ -54,10 +59,24 @@ def _regions(tall: int, wide: int, shift: int) -> np.ndarray:
 # Winograd's matrices (Lavin and Gray, 4.3): they give the same sums as the definition, in other terms. A sum's error
 # follows the magnitude of its terms, so the bound needs the terms that are really added up.
 _ENTER = np.array(
-    [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
+    [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ]
 )
 WEIGHTS = np.array(
-    [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
+    [
+        [1 / 4, 0, 0],
+        [-1 / 6, -1 / 6, -1 / 6],
+        [-1 / 6, 1 / 6, -1 / 6],
+        [1 / 24, 1 / 12, 1 / 6],
+        [1 / 24, -1 / 12, 1 / 6],
+        [0, 0, 1],
+    ]
 )
 _LEAVE = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 # Roundings one after the other: three terms each way in, the weights' own, four or five terms each way out, the bias.
@@ -71,7 +90,9 @@ def convolve(x: Floats, weight: Floats, bias: Floats | None, dilation: int) -> B
     padded = np.pad(x.astype(np.float64), ((dilation, dilation), (dilation, dilation), (0, 0)))
     value = np.zeros((h, w, columns)) + shift
     for i, j in np.ndindex(3, 3):
-        value += padded[i * dilation : i * dilation + h, j * dilation : j * dilation + w] @ weight[:, :, i, j].T.astype(np.float64)
+        value += padded[i * dilation : i * dilation + h, j * dilation : j * dilation + w] @ weight[:, :, i, j].T.astype(
+            np.float64
+        )
     # A result's terms depend on where in its tile it stands: the most that any place has is bound enough.
     step = 4 * dilation
     tall, wide = -(-h // step), -(-w // step)
@@ -81,7 +102,9 @@ def convolve(x: Floats, weight: Floats, bias: Floats | None, dilation: int) -> B
     filters = np.einsum("ia,ocab,jb->ijco", np.abs(WEIGHTS), np.abs(weight.astype(np.float64)), np.abs(WEIGHTS))
     for y, x_ in np.ndindex(dilation, dilation):
         pixels = around[y::dilation, x_::dilation]
-        tiles = np.lib.stride_tricks.sliding_window_view(pixels, (6, 6), axis=(0, 1))[::4, ::4][:tall, :wide]  # tall, wide, C, 6, 6
+        tiles = np.lib.stride_tricks.sliding_window_view(pixels, (6, 6), axis=(0, 1))[::4, ::4][
+            :tall, :wide
+        ]  # tall, wide, C, 6, 6
         entered = np.einsum("ia,hwcab,jb->ijhwc", np.abs(_ENTER), tiles, np.abs(_ENTER), optimize=True)
         products = np.einsum("ijhwc,ijco->ijhwo", entered, filters, optimize=True)
         left = np.einsum("ai,ijhwo,bj->hawbo", np.abs(_LEAVE), products, np.abs(_LEAVE), optimize=True)
@@ -108,7 +131,7 @@ def resize(x: Floats, to: tuple[int, int], *, corners: bool) -> Bounded:
 
 
 def _most_around(most: Exact, exact: Exact, down: Exact, right: Exact) -> Exact:
-    """Take the magnitudes of the four pixels of each result in full, since a difference of two loses what they share."""
+    """Take the four pixels of each result in full, since a difference of two loses what they share."""
     touched = np.einsum("yh,hwc,xw->yxc", (down > 0) * 1.0, np.abs(exact), (right > 0) * 1.0, optimize=True)
     return np.maximum(most, touched)
 
@@ -122,14 +145,19 @@ def _between(source: int, target: int, *, corners: bool) -> Exact:
 
 
 def gather(x: Floats, classes: Floats, weights: Floats, jobs: int) -> Bounded:
-    """Sum up x (h, w, C) by classes (count, C, side, blocks) and weights (h, side), each job its own rows: (jobs, w, columns)."""
+    """Sum up x (h, w, C) by classes (count, C, side, blocks) and weights (h, side): (jobs, w, columns).
+
+    Each job has its own rows.
+    """
     (h, w, channels), (count, _, side, blocks) = x.shape, classes.shape
     value, most = np.zeros((2, jobs, w, count * blocks))
     for job in range(jobs):
         rows = slice(h * job // jobs, h * (job + 1) // jobs)
         for target, given in ((value, (x, weights, classes)), (most, (np.abs(x), np.abs(weights), np.abs(classes)))):
             exact = [one.astype(np.float64) for one in given]
-            target[job] = np.einsum("hwc,hy,kcyb->wkb", exact[0][rows], exact[1][rows], exact[2], optimize=True).reshape(w, -1)
+            target[job] = np.einsum(
+                "hwc,hy,kcyb->wkb", exact[0][rows], exact[1][rows], exact[2], optimize=True
+            ).reshape(w, -1)
     return Bounded(value, gamma(side + channels + h) * most + 1e-35)
 
 

@@ -1,6 +1,6 @@
 """The kernels on arm64, whatever this machine is: cross-compiled by Zig, run by qemu's emulator of one program.
 
-    apt-get install qemu-user && pip install ziglang==0.17.1
+apt-get install qemu-user && pip install ziglang==0.17.1
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.slow
 
 EMULATOR = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
 ZIG = [sys.executable, "-m", "ziglang", "cc", "-O3", "-Werror", "-mcpu=baseline"]
-needs_zig = pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="no ziglang here to cross-compile with")
+needs_zig = pytest.mark.skipif(
+    importlib.util.find_spec("ziglang") is None, reason="no ziglang here to cross-compile with"
+)
 CACHE = {name: str(ROOT / ".cache" / "zig") for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
 
 

@@ -15,7 +15,7 @@ from tests.layers.inference.conftest import LEVELS
 @pytest.mark.parametrize("side", ["front", "end"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_stays_inside_its_arrays(level: str, side: str) -> None:
-    """Each array begins, or ends, at a page that nobody may touch; the process that does is ended, and named its case."""
+    """Each array begins, or ends, at a page that nobody may touch; the process that does ends, and named its case."""
     ended = subprocess.run(
         [sys.executable, "-m", "tests.layers.inference.runner", str(path_of(level)), side],
         capture_output=True, text=True, check=False,

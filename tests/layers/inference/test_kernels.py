@@ -12,13 +12,15 @@ from tests.layers.inference.memory import Anywhere
 
 @pytest.mark.parametrize("case", all_cases(), ids=str)
 def test_agrees_with_its_definition(case: Case) -> None:
-    """Within what float32 may be off by (bounded.py), on each instruction set: so no two differ by more than twice that."""
+    """Within what float32 may be off by (bounded.py), on each instruction set: so no two differ by more than twice."""
     expected = case.expected
     for level in LEVELS:
         one = case.run(kernels_of(level, 1), Anywhere())
         over = np.abs(one - expected.value) > expected.error
         worst = np.abs(one - expected.value).max()
-        assert not over.any(), f"{level}: {over.sum()} of {over.size} over, worst {worst:.2e}, bound {expected.error.max():.2e}"
+        assert not over.any(), (
+            f"{level}: {over.sum()} of {over.size} over, worst {worst:.2e}, bound {expected.error.max():.2e}"
+        )
         assert np.isfinite(one).all()
 
 

@@ -23,7 +23,6 @@ from layers.model import export, manifest, reference, synthetic, verify
 from layers.model.checkpoints import base_px_of
 from tests.layers.model.shop import FAST, SMALL_BASE, Shop
 
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
