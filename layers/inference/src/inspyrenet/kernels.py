@@ -86,6 +86,8 @@ class Kernels:
     """The library with its threads. One caller at a time."""
 
     def __init__(self, threads: int, library: Library | None = None) -> None:
+        if threads < 1:
+            raise ValueError(f"the kernels need at least one thread, not {threads}")
         self.library = library or load_best()
         self._pool = self.library.inspyrenet_open_pool(threads)
         if not self._pool:

@@ -16,7 +16,8 @@ INLINE void finish(Tile *tile, int rows, int columns, float *out, ptrdiff_t stri
     if (columns < PANEL) { /* the last panel of a matrix that is no multiple of it */
         for (int row = 0; row < rows; row++) {
             float values[PANEL];
-            for (int w = 0; w < WIDE; w++) store(values + w * LANES, tile->rows[row][w]);
+            for (int w = 0; w < WIDE; w++)
+                store(values + w * LANES, how == ACTIVATED ? gelu(tile->rows[row][w]) : tile->rows[row][w]);
             for (int column = 0; column < columns; column++) {
                 float *to = out + row * stride + column;
                 float value = how == ADDED ? *to + values[column] : values[column];

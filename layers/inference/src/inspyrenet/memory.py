@@ -54,8 +54,10 @@ class Reserve:
     def returned(self) -> Iterator[None]:
         """Give back, at the end, all that is taken inside."""
         before = self._taken
-        yield
-        self._taken = before
+        try:
+            yield
+        finally:
+            self._taken = before
 
     def __del__(self) -> None:
         if getattr(self, "_address", 0):

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 struct Pool {
     pthread_mutex_t lock;
@@ -21,6 +22,7 @@ struct Pool {
     unsigned generation; /* counts tasks, so that a thread does not take one twice */
     bool ending;
     int threads;
+    pid_t process; /* a fork has the memory, but not the threads */
     pthread_t *others;
     float **scratch; /* of each thread */
 };
@@ -88,7 +90,7 @@ static void *work(void *given) {
 void share(Pool *pool, Job job, const void *task, int count) {
     uint64_t before = flush_denormals();
     int others = pool->threads - 1;
-    if (count == 1 || others == 0) {
+    if (count == 1 || others == 0 || getpid() != pool->process) {
         for (int index = 0; index < count; index++) job(task, index, pool->scratch[0]);
     } else {
         pthread_mutex_lock(&pool->lock);
@@ -125,6 +127,7 @@ EXPORTED void inspyrenet_release(void *memory, size_t bytes) { munmap(memory, by
 
 EXPORTED void inspyrenet_close_pool(Pool *pool) {
     if (!pool) return;
+    if (getpid() != pool->process) return; /* what a thread of the parent may have held stays as it is */
     pthread_mutex_lock(&pool->lock);
     pool->ending = true;
     pthread_cond_broadcast(&pool->work_is_there);
@@ -144,6 +147,7 @@ EXPORTED void inspyrenet_close_pool(Pool *pool) {
 EXPORTED Pool *inspyrenet_open_pool(int threads) {
     Pool *pool = calloc(1, sizeof *pool);
     if (!pool) return NULL;
+    pool->process = getpid();
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work_is_there, NULL);
     pthread_cond_init(&pool->work_is_done, NULL);

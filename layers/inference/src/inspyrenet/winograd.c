@@ -26,6 +26,7 @@ typedef struct {
     int channels; /* of all parts */
     int height, width, dilation;
     int top, bottom; /* the rows wanted */
+    int end; /* of the rows that they need: what a tile reads beyond may not be there, and makes no wanted result */
     const float *panels; /* POINTS times (channels, columns) */
     const float *bias;
     int columns;
@@ -118,7 +119,7 @@ INLINE void transform_in(const Convolution *task, const Part *part, int channel,
         const float *from = part->pixels + channel + x * part->pixel_stride;
         UNROLLED for (int i = 0; i < 6; i++) {
             int y = place.y + (i - 1) * d;
-            pixels[i] = y < 0 || y >= task->height ? fill(0.0f) : load(from + (ptrdiff_t)y * task->width * part->pixel_stride);
+            pixels[i] = y < 0 || y >= task->end ? fill(0.0f) : load(from + (ptrdiff_t)y * task->width * part->pixel_stride);
         }
         enter(pixels, columns[j]);
     }
@@ -218,6 +219,7 @@ EXPORTED bool inspyrenet_convolve(Pool *pool, int parts, const float *const *pix
         task.parts[p] = (Part){pixels[p], pixel_strides[p], channels[p]};
         task.channels += channels[p];
     }
+    task.end = bottom + dilation < height ? bottom + dilation : height;
     if ((size_t)POINTS * BLOCK * (size_t)(task.channels + columns) * sizeof(float) > SCRATCH_BYTES) return false;
     int step = 4 * dilation;
     task.tile_columns = (width + step - 1) / step;
