@@ -128,7 +128,7 @@ $(VENV)/ready: $(VENV)/demo-ready tests/requirements.txt
 	touch $@
 
 # Measurements, described in bench/README.md; quiet machines give better ones.
-.PHONY: figures bench-rembg bench-encode bench-memory bench-uploads bench-http bench-alone
+.PHONY: figures bench bench-threads bench-rembg bench-encode bench-memory bench-uploads bench-http
 figures: $(VENV)/ready ## pastes the figures that the benches wrote into the documents
 	$(RUN) -m bench.paste
 
@@ -138,8 +138,20 @@ bench-rembg: $(VENV)/ready .venv-bench/ready build/model/u2netp/model.json ## u2
 bench-http: $(VENV)/ready build/model/u2netp/model.json ## what HTTP adds to a warm picture, and what its first request imports
 	$(RUN) -m bench.http_layer
 
-bench-alone: $(VENV)/ready $(MODEL_DIR)/model.json ## a model's first picture and a later one, with MODEL_DIR
-	$(RUN) -m bench.alone --model-dir $(MODEL_DIR)
+# make bench [MODE=fast] [RESIZE=dynamic] [SIZE=4000x3000] [CHECKPOINT=file MODEL_DIR=its-artefact]; without the last two, on a
+# synthetic checkpoint and its artefact, which are made where there are none. BENCH= takes options: BENCH=--empty-cache.
+MODE ?= base
+RESIZE ?= static
+SIZE ?= 512x512
+BENCH ?=
+BENCH_CHECKPOINT = $(or $(CHECKPOINT),.cache/synthetic/inspyrenet-$(MODE).pth)
+BENCH_MODEL_DIR = $(if $(filter command% environment%,$(origin MODEL_DIR)),$(MODEL_DIR),.cache/synthetic/inspyrenet-$(MODE))
+bench: $(VENV)/ready .venv-model/ready $(BENCH_CHECKPOINT) $(BENCH_MODEL_DIR)/model.json ## InSPyReNet against a naive handler, a plain export and the machine's peak; then the targets
+	$(RUN) -m bench.ruler --mode $(MODE) --resize $(RESIZE) --size $(SIZE) --checkpoint $(BENCH_CHECKPOINT) \
+	  --model-dir $(BENCH_MODEL_DIR) $(BENCH)
+
+bench-threads: $(VENV)/ready build/model/u2netp/model.json .cache/synthetic/inspyrenet-fast/model.json .cache/synthetic/inspyrenet-base/model.json ## every model with one thread and with two, from which costs are reckoned
+	$(RUN) -m bench.threads
 
 bench-memory: $(VENV)/ready ## the network's memory at several sizes, with MODEL_DIR
 	$(RUN) -m bench.network_memory --model-dir $(MODEL_DIR)
@@ -170,15 +182,6 @@ lock: $(VENV)/ready ## renews the locks
 clean: ## removes what these commands have made
 	rm -rf build out .venv .venv-*
 
-# InSPyReNet against the naive handler: make bench-upstream MODE=base RESIZE=static SIZE=512x512 CHECKPOINT=ckpt_base.pth
-.PHONY: bench-upstream
-MODE ?= base
-RESIZE ?= static
-SIZE ?= 512x512
-BENCH ?=
-bench-upstream: $(VENV)/ready .venv-model/ready ## InSPyReNet against the naive handler
-	$(RUN) -m bench.against_upstream --mode $(MODE) --resize $(RESIZE) --size $(SIZE) --checkpoint $(CHECKPOINT) --model-dir $(MODEL_DIR) $(BENCH)
-
 # The image, the stack, and what holds them. Each tool has an environment of its own, since their pins exclude each other.
 IMAGE ?= inspyrenet-lambda:$(MODEL)
 ENGINE ?= onnxruntime
@@ -201,6 +204,13 @@ image-check: $(VENV)/ready image-lint $(if $(filter inspyrenet-%,$(MODEL)),$(or 
 
 .cache/synthetic/inspyrenet-%.pth: .venv-model/ready
 	.venv-model/bin/python -m layers.model.synthetic --mode $* --out $@
+
+# Minutes of work: make would remove it after the artefact as a step in between.
+.PRECIOUS: .cache/synthetic/inspyrenet-%.pth
+
+# The artefact of the checkpoint beside it, anew when what builds it changes; kept apart from build/model, where yours may be.
+.cache/synthetic/inspyrenet-%/model.json: .cache/synthetic/inspyrenet-%.pth $(wildcard layers/model/*.py)
+	.venv-model/bin/python -m layers.model.build inspyrenet-$* --out $(@D) --checkpoint $<
 
 # The last asks the index for a wheel of everything in the image, for both of Lambda's platforms; nothing is installed.
 image-lint: .venv-lint/ready ## hadolint, shellcheck, zizmor, and a wheel for each dependency

@@ -33,7 +33,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Figures:
-    """Medians over the rounds."""
+    """One process's, or medians over the rounds."""
 
     first_s: float  # from the process's start to its first result
     warm_s: float  # a later result
@@ -47,20 +47,28 @@ def compete(contenders: Sequence[Contender], picture: Path, *, rounds: int, resu
     runs: dict[str, list[Figures]] = {contender.name: [] for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
-            runs[contender.name].append(_run(contender, picture, results))
-    return {
-        name: Figures(
-            first_s=statistics.median(run.first_s for run in those),
-            warm_s=statistics.median(run.warm_s for run in those),
-            peak_bytes=int(statistics.median(run.peak_bytes for run in those)),
-            around_s=statistics.median(run.around_s for run in those),
-            marks_s={mark: statistics.median(run.marks_s[mark] for run in those) for mark in those[0].marks_s},
-        )
-        for name, those in runs.items()
-    }
+            runs[contender.name].append(once(contender, picture, results))
+    return {name: medians(those) for name, those in runs.items()}
 
 
-FIRST, LATER, PEAK = "start → first result", "a later result", "peak memory"
+def medians(runs: Sequence[Figures]) -> Figures:
+    """Take the median of each figure over some processes of one contender."""
+    return Figures(
+        first_s=statistics.median(run.first_s for run in runs),
+        warm_s=statistics.median(run.warm_s for run in runs),
+        peak_bytes=int(statistics.median(run.peak_bytes for run in runs)),
+        around_s=statistics.median(run.around_s for run in runs),
+        marks_s={mark: statistics.median(run.marks_s[mark] for run in runs) for mark in runs[0].marks_s},
+    )
+
+
+def spread(values: Sequence[float]) -> float:
+    """Give how far the middle half of some values reaches, as a share of their median."""
+    lower, middle, upper = statistics.quantiles(values, n=4, method="inclusive")
+    return (upper - lower) / middle
+
+
+LOADED, FIRST, LATER, PEAK = "start → model loaded", "start → first result", "a later result", "peak memory"
 AROUND = "a later result, all but the network"
 
 
@@ -72,7 +80,7 @@ def rows(figures: Mapping[str, Figures], *, inside: bool = False) -> tuple[Row, 
         (PEAK, "MB", lambda one: one.peak_bytes / 1e6),
     ]
     if inside:
-        reads.insert(0, ("start → model loaded", "s", lambda one: one.marks_s["loaded"]))
+        reads.insert(0, (LOADED, "s", lambda one: one.marks_s["loaded"]))
         reads.insert(3, (AROUND, "s", lambda one: one.around_s))
     return tuple(
         Row(name, (unit,) * len(figures), tuple(round(read(one), 4) for one in figures.values()))
@@ -80,7 +88,8 @@ def rows(figures: Mapping[str, Figures], *, inside: bool = False) -> tuple[Row, 
     )
 
 
-def _run(contender: Contender, picture: Path, results: int) -> Figures:
+def once(contender: Contender, picture: Path, results: int) -> Figures:
+    """Run a contender's process once; `warm_s` is nan where it gave one result alone."""
     begun = time.monotonic()  # one clock for all processes of a machine
     process = subprocess.run(
         [*contender.command, str(picture), str(results)],

@@ -7,28 +7,35 @@ Markdown leaves the rest of a comment's line alone. NAME is a table of bench/fig
 from __future__ import annotations
 
 import argparse
-import math
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.contest import FIRST, LATER, PEAK
-from bench.costs import Measured, report
-from bench.figures import OURS, ROOT, Run, read_all
+from bench.costs import report
+from bench.figures import ROOT, Run, read_all
+from bench.growth import by_memory
+from bench.plot import draw
+from bench.prices import DEFAULT_MB
 from bench.speed import speed
 from bench.tables import markdown, span
-from bench.volume import bounds, by_memory, parts, totals
+from bench.targets import BASE, REMBG, newest
+from bench.targets import peer as peer_of
+from bench.timed import slowest, timed
+from bench.verdict import faults, verdict
+from bench.volume import bounds, parts, totals
+from deploy.batch.estimate import example
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 DOCUMENTS = tuple(
-    Path(name) for name in ("README.md", "docs/deploy.md", "docs/speed.md", "docs/costs.md", "bench/README.md")
+    Path(name)
+    for name in ("README.md", "docs/deploy.md", "docs/speed.md", "docs/costs.md", "docs/batch.md", "bench/README.md")
 )
 PLACE = re.compile(r"(^<!-- figures: (?P<name>\S+) -->\n).*?(^<!-- /figures -->$)", re.DOTALL | re.MULTILINE)
-UPSTREAM, REMBG = "upstream-base-static-512x512", "rembg-512x512"
+PLOTS: Mapping[Path, Callable[[Sequence[Run]], str]] = {Path("docs/costs-by-memory.svg"): draw}
 PICTURES_A_MONTH = 10_000
 
 
@@ -46,10 +53,14 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 def differing(root: Path) -> dict[Path, str]:
-    """Give the documents that say something else than the files of figures, with what they ought to say."""
+    """Give the documents and plots that say something else than the files of figures, with what they ought to say."""
     runs = read_all(root / "bench" / "figures")
     texts = {path: (root / path).read_text(encoding="utf-8") for path in DOCUMENTS}
-    return {path: pasted for path, text in texts.items() if (pasted := paste(text, runs)) != text}
+    ought = {path: paste(text, runs) for path, text in texts.items()} | {
+        path: plot(runs) for path, plot in PLOTS.items()
+    }
+    texts |= {path: (root / path).read_text(encoding="utf-8") for path in PLOTS if (root / path).exists()}
+    return {path: text for path, text in ought.items() if text != texts.get(path)}
 
 
 def paste(text: str, runs: Sequence[Run]) -> str:
@@ -72,11 +83,11 @@ def runs_of(runs: Sequence[Run], table: str) -> list[Run]:
 
 
 def ratios(runs: Sequence[Run], table: str, row: str) -> str:
-    """Say how ours compares with its peer in one row of a table, on all machines."""
+    """Say how ours compares with its peer in one row of a table, on all machines that were quiet enough to tell."""
     found = []
-    for run in runs_of(runs, table):
-        peer = run.columns[run.columns.index(OURS) - 1]  # beside ours: the one with the filled cache
-        ratio = run.ratio(row, peer) if run.has(row) else None
+    chosen = runs_of(runs, table)
+    for run in [run for run in chosen if not faults(run)] or chosen:
+        ratio = run.ratio(row, peer_of(run)) if run.has(row) else None
         if ratio is not None:
             found.append(ratio)
     return span(found, "1/{:.1f}")
@@ -92,45 +103,25 @@ def takeaway(table: str, sentence: str) -> Callable[[Sequence[Run]], str]:
     return text
 
 
-def measured(run: Run) -> Measured:
-    """Take from a run what costs are reckoned with; a cold start's seconds are nan where they were not kept."""
-    first_s, later_s = (run.value(row, OURS) if run.has(row) else None for row in (FIRST, LATER))
-    picture_s = math.nan if later_s is None else later_s
-    machine = run.circumstances.machine
-    return Measured(
-        measured_picture_s=picture_s,
-        measured_cold_s=math.nan if first_s is None else first_s - picture_s,
-        cores=machine.cores or 2,  # a run that did not record its cores is taken as having had two, as every other has
-        architecture="arm64" if machine.architecture == "aarch64" else "x86_64",
-    )
-
-
-def slowest(runs: Sequence[Run], table: str) -> tuple[Measured, Run]:
-    """Choose the slowest machine of which all seconds are known."""
-    known = [(measured(run), run) for run in runs_of(runs, table)]
-    return max((pair for pair in known if math.isfinite(pair[0].cold_s)), key=lambda pair: pair[0].picture_s)
-
-
-def month(table: str) -> Callable[[Sequence[Run]], str]:
-    """Make the text of what a month costs by a table's seconds, on the slowest machine of which all are known."""
+def month(model: str) -> Callable[[Sequence[Run]], str]:
+    """Make the text of what a month with a model costs, by the slowest machine's seconds."""
 
     def text(runs: Sequence[Run]) -> str:
-        seconds, run = slowest(runs, table)
-        return f"By the seconds of {run.circumstances.machine.name}. {report(seconds, PICTURES_A_MONTH)}"
+        one = slowest(runs, model)
+        return f"By the seconds of {one.machine}. {report(one.at(DEFAULT_MB, one.architecture), PICTURES_A_MONTH)}"
 
     return text
 
 
 def thousand(runs: Sequence[Run]) -> str:
     """Say what a thousand warm pictures cost, by the seconds of every machine."""
-    prices = {}
-    for table in (UPSTREAM, REMBG):
-        # Warm pictures need no cold start's seconds, which not every run kept.
-        dollars = [replace(measured(run), measured_cold_s=0).on_demand(1000) for run in runs_of(runs, table)]
-        prices[table] = span([price for price in dollars if math.isfinite(price)], "${:.2f}")
+    prices = {
+        model: span([one.at(DEFAULT_MB, one.architecture).on_demand(1000) for one in timed(runs, model)], "${:.2f}")
+        for model in ("inspyrenet-base", "u2netp")
+    }
     return (
-        f"A thousand warm pictures of InSPyReNet base cost {prices[UPSTREAM]}, of the embedded model {prices[REMBG]}, "
-        "by these seconds and AWS's prices; an idle function costs nothing."
+        f"A thousand warm pictures of InSPyReNet base cost {prices['inspyrenet-base']}, of the embedded model "
+        f"{prices['u2netp']}, by these seconds and AWS's prices; an idle function costs nothing."
     )
 
 
@@ -146,25 +137,28 @@ def growth(runs: Sequence[Run]) -> str:
 
 DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
     "upstream-takeaway": takeaway(
-        UPSTREAM,
+        BASE,
         "Depending on the processor and the day, InSPyReNet base needs {later} of the time that a naive handler of "
         "transparent-background needs for a picture, {first} for the first one after a start, and {peak} of its "
         "memory.",
     ),
     "rembg-takeaway": takeaway(
-        REMBG,
+        REMBG[0],
         "The embedded model needs {later} of rembg's time for a small picture, {first} for the first one after a "
         "start, and {peak} of its memory.",
     ),
     "thousand": thousand,
-    "costs-base": month(UPSTREAM),
-    "costs-u2netp": month(REMBG),
+    "costs-base": month("inspyrenet-base"),
+    "costs-u2netp": month("u2netp"),
     "upload-memory-growth": growth,
     "volume-totals": totals,
     "volume-parts": parts,
-    "volume-memory": by_memory,
+    "costs-by-memory": by_memory,
     "volume-bounds": bounds,
     "speed": speed,
+    "targets": newest,
+    "verdict": lambda runs: verdict(runs, BASE),
+    "batch-example": example,
 }
 
 

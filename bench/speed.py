@@ -1,32 +1,24 @@
 """What a request takes on Lambda, by model and memory size, beside what its clients wait: reckoned from bench/figures.
 
-Enters: the runs of every machine. Leaves: Markdown. Measured is with two cores; Lambda's share by memory size stretches
-the seconds as `bench.costs` says, which is a prediction. AWS's own time to place a container is left out.
+Enters: the runs of every machine. Leaves: Markdown. Measured is with one core and with two; bench/scaling.py says what
+Lambda's share by memory size makes of it, which is a prediction. AWS's own time to place a container is left out.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.contest import FIRST, LATER
-from bench.costs import VCPU_MB, slowdown
-from bench.figures import OURS
+from bench.growth import MODELS
+from bench.scaling import VCPU_MB, threads
+from bench.tables import UNKNOWN
+from bench.timed import timed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.figures import Run
 
-MEMORY_MB = (1769, 3008, 3538)
-MEASURED_CORES = 2
-
-TABLES: Mapping[str, tuple[str, ...]] = {
-    "u2netp": ("rembg-512x512",),
-    "inspyrenet-base": ("upstream-base-static-512x512", "alone-inspyrenet-base-512x512"),
-    "inspyrenet-fast": ("alone-inspyrenet-fast-512x512",),
-}
+MEMORY_MB = (VCPU_MB, 3_008, 2 * VCPU_MB)
 
 # How long a caller waits: its kind, and seconds.
 CALLERS: Mapping[str, float] = {
@@ -34,14 +26,6 @@ CALLERS: Mapping[str, float] = {
     "a REST API": 29.0,
     "an HTTP API": 30.0,
 }
-
-
-@dataclass(frozen=True)
-class Seconds:
-    """What one machine's two cores took."""
-
-    warm_s: float
-    cold_s: float  # the first picture of a process
 
 
 def speed(runs: Sequence[Run]) -> str:
@@ -55,32 +39,23 @@ def speed(runs: Sequence[Run]) -> str:
         *(f"{wait:g} s" for wait in CALLERS.values()),
     ]
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    for model, tables in TABLES.items():
-        seconds = measured(runs, tables)
+    for model in MODELS:
         for memory_mb in MEMORY_MB:
-            stretch = slowdown(MEASURED_CORES, memory_mb)
-            warm = [one.warm_s * stretch for one in seconds]
-            cold = [one.cold_s * stretch for one in seconds]
+            every = timed(runs, model)
+            about = [model, f"{memory_mb:,} MB", str(threads(memory_mb))]
+            if not all(one.fits(memory_mb) for one in every):
+                needed_mb = max(one.least_mb for one in every)
+                lines.append(
+                    f"| {' | '.join([*about, UNKNOWN, UNKNOWN, *[f'needs {needed_mb:,} MB'] * len(CALLERS)])} |"
+                )
+                continue
+            billed = [one.at(memory_mb) for one in every]
+            warm = [one.picture_s for one in billed]
+            cold = [one.picture_s + one.cold_s for one in billed]
             fits = [verdict(warm, cold, wait) for wait in CALLERS.values()]
-            threads = math.ceil(memory_mb / VCPU_MB)
-            cells = [model, f"{memory_mb:,} MB", str(threads), reach(cold), reach(warm), *fits]
-            lines.append(f"| {' | '.join(cells)} |")
+            lines.append(f"| {' | '.join([*about, reach(cold), reach(warm), *fits])} |")
     said = "; ".join(f"{wait:g} s is {caller}" for caller, wait in CALLERS.items())
     return "\n".join([*lines, "", f"{said}."])
-
-
-def measured(runs: Sequence[Run], tables: tuple[str, ...]) -> list[Seconds]:
-    """Take ours out of a model's tables, on each machine that kept one.
-
-    Where a machine's first picture was not kept, what a start added on another is added to its later one.
-    """
-    kept = [
-        tuple(run.value(row, OURS) if run.has(row) else None for row in (LATER, FIRST))
-        for run in runs
-        if run.table in tables
-    ]
-    added_s = max(cold - warm for warm, cold in kept if warm is not None and cold is not None)
-    return [Seconds(warm, warm + added_s if cold is None else cold) for warm, cold in kept if warm is not None]
 
 
 def reach(seconds: Sequence[float]) -> str:

@@ -50,8 +50,8 @@ def _cell(run: Run, row: str, column: str) -> str:
     if value is None:
         return UNKNOWN
     unit = next(one for one in run.rows if one.name == row).units[run.columns.index(column)]
-    if unit == "s":
-        return f"{value:.2f} s"
+    if unit in {"s", "×"}:
+        return f"{value:.2f} {unit}"
     return f"{value:,.0f} {unit}" if value >= 100 else f"{round(value, 1):g} {unit}"
 
 

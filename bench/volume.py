@@ -1,7 +1,7 @@
 """What many uploads cost and how fast they can be cut out: `python -m bench.volume` prints docs/costs.md's tables.
 
-Enters: the seconds and megabytes in bench/figures. Leaves: Markdown. Beside the function's time, which bench/costs.py
-stretches to Lambda's share of processors, an upload is billed its requests to Lambda, S3 and SQS or S3 Batch
+Enters: the seconds in bench/figures. Leaves: Markdown. Beside the function's time, which bench/scaling.py reckons for
+Lambda's share of processors, an upload is billed its requests to Lambda, S3 and SQS or S3 Batch
 Operations, and its lines of log. Prices are AWS's public ones of us-east-1, without the free tiers, as of 2026.
 Not in it: keeping the pictures (S3 storage), carrying them out of AWS, and the dashboard.
 """
@@ -9,16 +9,19 @@ Not in it: keeping the pictures (S3 storage), carrying them out of AWS, and the 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.contest import AROUND, LATER, PEAK
-from bench.costs import REQUEST, Measured
-from bench.figures import OURS, Run, read_all
-from bench.tables import UNKNOWN, line
+from bench.figures import Run, read_all
+from bench.prices import DEFAULT_MB, REQUEST
+from bench.tables import line
+from bench.threads import LARGE, SMALL
+from bench.timed import slowest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from bench.prices import Billed
 
 # https://aws.amazon.com/s3/pricing/: S3 Standard's requests, and S3 Batch Operations
 S3_WRITE, S3_READ = 0.005 / 1_000, 0.0004 / 1_000
@@ -38,54 +41,46 @@ POLLER_MOST, POLLER_FIRST, POLLER_A_MINUTE = 1_250, 5, 300
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; a new account may have as few as 10
 ACCOUNT, NEW_ACCOUNT = 1_000, 10
 
-DEFAULT_MB = 3_008
-MEMORIES_MB = (1_024, 1_769, DEFAULT_MB, 5_120, 10_240)
 COUNTS = (1_000, 10**6, 10**8)
 
-SMALL, LARGE = "512×512", "4000×3000"
+SUBJECTS = (
+    ("u2netp", SMALL, "u2netp"),
+    ("u2netp", LARGE, "u2netp"),
+    ("inspyrenet-fast", SMALL, "InSPyReNet fast"),
+    ("inspyrenet-fast", LARGE, "InSPyReNet fast"),
+    ("inspyrenet-base", SMALL, "InSPyReNet base"),
+)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One model on one size of picture, and what a warm picture takes of one machine."""
+    """One model on one size of picture, by the slowest machine that measured it."""
 
     name: str
     machine: str
-    picture: Measured
-    peak_mb: float | None
+    billed: Billed  # a warm picture at the default memory size
     waiting_s: float  # for S3, which no processor shortens
-    reckoned: bool = False  # from parts of other runs
+    large: bool
 
-    def billed_s(self, memory_mb: int = DEFAULT_MB) -> float:
+    @property
+    def billed_s(self) -> float:
         """Give the seconds that an upload is billed."""
-        return replace(self.picture, memory_mb=memory_mb).picture_s + self.waiting_s
+        return self.billed.picture_s + self.waiting_s
 
-    def time_dollars(self, memory_mb: int = DEFAULT_MB, architecture: str = "x86_64") -> float:
+    @property
+    def time_dollars(self) -> float:
         """Give the dollars for the seconds of one upload."""
-        one = Measured(self.billed_s(memory_mb), 0, cores=0, memory_mb=memory_mb, architecture=architecture)
-        return one.on_demand(1) - REQUEST
-
-    def fits(self, memory_mb: int) -> bool:
-        """Whether the measured peak leaves anything of a memory size."""
-        return self.peak_mb is None or self.peak_mb < memory_mb
+        return self.billed.time(self.billed_s)
 
 
 def subjects(runs: Sequence[Run]) -> list[Subject]:
-    """Take each model from its slowest run of which all is known."""
-    waiting_s = _waiting_s(runs)
-    small = _subject(runs, "rembg-512x512", f"u2netp, {SMALL}", waiting_s)
-    base = _subject(runs, "upstream-base-static-512x512", f"InSPyReNet base, {SMALL}", waiting_s)
-    fast_large = _subject(runs, "upstream-fast-static-4000x3000", f"InSPyReNet fast, {LARGE}", waiting_s)
-    fast_run = _slowest(runs, "upstream-fast-static-4000x3000")
-    base_run = _slowest(runs, "upstream-base-static-512x512")
-    network_s = _value(fast_run, LATER) - _value(fast_run, AROUND)
-    fast = replace(
-        fast_large,
-        name=f"InSPyReNet fast, {SMALL} (reckoned)",
-        picture=replace(fast_large.picture, measured_picture_s=network_s + _value(base_run, AROUND)),
-        reckoned=True,
-    )
-    return [small, _subject(runs, "rembg-4000x3000", f"u2netp, {LARGE}", waiting_s), fast, fast_large, base]
+    """Take each model."""
+    waiting_s, found = _waiting_s(runs), []
+    for model, size, name in SUBJECTS:
+        one = slowest(runs, model, size)
+        titled = f"{name}, {size.replace('x', '×')}"
+        found.append(Subject(titled, one.machine, one.at(DEFAULT_MB), waiting_s, size == LARGE))
+    return found
 
 
 def fixed_dollars(*, by_job: bool = False) -> float:
@@ -104,7 +99,7 @@ def totals(runs: Sequence[Run]) -> str:
     lines = [line(["through the queue, at 3,008 MB, x86", *(f"{count:,}" for count in COUNTS), "each"])]
     lines.append(f"|{'---|' * (len(COUNTS) + 2)}")
     for subject in subjects(runs):
-        each = subject.time_dollars() + fixed_dollars()
+        each = subject.time_dollars + fixed_dollars()
         lines.append(line([subject.name, *(_dollars(count * each) for count in COUNTS), f"${each:.6f}"]))
     machines = ", ".join(dict.fromkeys(subject.machine for subject in subjects(runs)))
     return "\n".join([f"By the seconds of {machines}.", "", *lines])
@@ -113,38 +108,19 @@ def totals(runs: Sequence[Run]) -> str:
 def parts(runs: Sequence[Run]) -> str:
     """Write what a million uploads' dollars are for."""
     million = 10**6
-    chosen = [subject for subject in subjects(runs) if LARGE not in subject.name]
+    chosen = [subject for subject in subjects(runs) if not subject.large]
     lines = [line(["a million uploads at 3,008 MB, x86", *(subject.name for subject in chosen)])]
     lines.append(f"|{'---|' * (len(chosen) + 1)}")
     rows = [
-        ("Lambda's seconds", [subject.time_dollars() for subject in chosen]),
+        ("Lambda's seconds", [subject.time_dollars for subject in chosen]),
         ("Lambda's requests", [REQUEST] * len(chosen)),
         ("S3: a PUT, a GET, four HEADs each", [s3_dollars()] * len(chosen)),
         ("logs", [LOG_BYTES * LOG_BYTE] * len(chosen)),
         ("SQS: send, receive, delete", [QUEUE_REQUESTS * SQS_REQUEST] * len(chosen)),
         ("or S3 Batch Operations, one job", [JOB_OBJECT + JOB / million] * len(chosen)),
-        ("together, by the queue", [subject.time_dollars() + fixed_dollars() for subject in chosen]),
+        ("together, by the queue", [subject.time_dollars + fixed_dollars() for subject in chosen]),
     ]
     return "\n".join([*lines, *(line([name, *(_dollars(million * one) for one in values)]) for name, values in rows)])
-
-
-def by_memory(runs: Sequence[Run]) -> str:
-    """Write seconds and dollars at each memory size; a second on arm64 is taken to do what one on x86 does."""
-    chosen = [subject for subject in subjects(runs) if LARGE not in subject.name]
-    lines = [line(["memory", *(subject.name for subject in chosen)]), f"|{'---|' * (len(chosen) + 1)}"]
-    for memory_mb in MEMORIES_MB:
-        cells = []
-        for subject in chosen:
-            if not subject.fits(memory_mb):
-                cells.append(f"{UNKNOWN}, needs {subject.peak_mb:,.0f} MB")
-                continue
-            x86, arm = (
-                10**6 * (subject.time_dollars(memory_mb, architecture) + fixed_dollars())
-                for architecture in ("x86_64", "arm64")
-            )
-            cells.append(f"{subject.billed_s(memory_mb):.2f} s, {_dollars(x86)} ({_dollars(arm)})")
-        lines.append(line([f"{memory_mb:,} MB", *cells]))
-    return "\n".join(lines)
 
 
 def bounds(runs: Sequence[Run]) -> str:
@@ -152,7 +128,7 @@ def bounds(runs: Sequence[Run]) -> str:
     heads = ["at 3,008 MB", "new account", "usual account", "poller's most", "S3, one prefix"]
     lines = [line([*heads, "binds at 1,000", "1 million", "100 million"]), f"|{'---|' * (len(heads) + 3)}"]
     for subject in subjects(runs):
-        rates = [concurrency / subject.billed_s() for concurrency in (NEW_ACCOUNT, ACCOUNT, POLLER_MOST)]
+        rates = [concurrency / subject.billed_s for concurrency in (NEW_ACCOUNT, ACCOUNT, POLLER_MOST)]
         binds, rate = min((rates[1], "the account"), (prefix_rate(), "S3's prefix"))[::-1]
         hours = [count / rate / 3600 for count in COUNTS[1:]]
         lines.append(
@@ -184,22 +160,6 @@ def ramp_minutes(concurrency: int) -> float:
     return (concurrency - POLLER_FIRST) / POLLER_A_MINUTE
 
 
-def _subject(runs: Sequence[Run], table: str, name: str, waiting_s: float) -> Subject:
-    run = _slowest(runs, table)
-    machine = run.circumstances.machine
-    picture = Measured(_value(run, LATER), 0, cores=machine.cores or 2)
-    peaks = [one.value(PEAK, OURS) for one in runs if one.table == table and one.has(PEAK)]
-    known = [peak for peak in peaks if peak is not None]
-    return Subject(name, machine.name, picture, max(known) if known else None, waiting_s)
-
-
-def _slowest(runs: Sequence[Run], table: str) -> Run:
-    """Choose a table's slowest run of which the whole and what is around the network are known, where that is kept."""
-    of_table = [run for run in runs if run.table == table and run.has(LATER) and run.value(LATER, OURS) is not None]
-    whole = [run for run in of_table if run.has(AROUND) and run.value(AROUND, OURS) is not None]
-    return max(whole or of_table, key=lambda run: _value(run, LATER))
-
-
 def _waiting_s(runs: Sequence[Run]) -> float:
     """Give what an upload took longer than a request, with a local S3: an estimate of the wait for S3's six answers."""
     run = max((run for run in runs if run.table == "image"), key=lambda run: run.circumstances.date)
@@ -207,13 +167,6 @@ def _waiting_s(runs: Sequence[Run]) -> float:
     upload = run.value("a later picture as an upload", column)
     request = run.value("a later picture over HTTP", column)
     return (upload or 0.0) - (request or 0.0)
-
-
-def _value(run: Run, row: str) -> float:
-    value = run.value(row, OURS)
-    if value is None:
-        raise KeyError(f"{run.file_name} has no {row}")
-    return value
 
 
 def _dollars(amount: float) -> str:
@@ -229,7 +182,7 @@ def _hours(hours: float) -> str:
 def main() -> int:
     """Print every table."""
     runs = read_all()
-    sys.stdout.write("\n\n".join(table(runs) for table in (totals, parts, by_memory, bounds)) + "\n")
+    sys.stdout.write("\n\n".join(table(runs) for table in (totals, parts, bounds)) + "\n")
     return 0
 
 

@@ -1,8 +1,8 @@
 """What a job will take: pictures → seconds, dollars and hours. Pure, but for the files of bench/figures.
 
-The seconds are those that bench/ measured of the same model, on the slowest machine, stretched to the share of
-processors that the function's memory brings (bench/costs.py says what that assumes). Most were measured on small
-photographs; a larger one takes longer to decode, cut out and encode, so there is a second figure, for 12 megapixels.
+The seconds are those that bench/ measured of the same model, on the slowest machine, reckoned for the share of
+processors that the function's memory brings (bench/scaling.py says what that assumes). They are of small photographs; a
+larger one takes longer to decode, cut out and encode, so there is a second figure, for 12 megapixels.
 
 Prices are AWS's public ones of us-east-1, without the free tier: https://aws.amazon.com/s3/pricing/ and
 https://aws.amazon.com/lambda/pricing/.
@@ -10,26 +10,31 @@ https://aws.amazon.com/lambda/pricing/.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bench.costs import GB_SECOND, REQUEST
 from bench.figures import read_all
-from bench.paste import slowest
+from bench.prices import DEFAULT_MB, GB_SECOND, REQUEST
+from bench.threads import LARGE, SMALL, SUBJECTS
+from bench.timed import slowest, slowest_like
 from bench.volume import JOB, JOB_OBJECT, s3_dollars
 
-# The table of bench/figures that has a model's seconds; a table's name ends with the size of its pictures. The
-# nightly's network is that of base.
-STATIC, DYNAMIC = "upstream-base-static-512x512", "upstream-base-dynamic-1920x1080"
-TABLES = {
-    ("inspyrenet-base", "static"): STATIC,
-    ("inspyrenet-base", "dynamic"): DYNAMIC,
-    ("inspyrenet-base-nightly", "static"): STATIC,
-    ("inspyrenet-base-nightly", "dynamic"): DYNAMIC,
-    ("inspyrenet-fast", "static"): "upstream-fast-static-4000x3000",
-    ("u2netp", "static"): "rembg-512x512",
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.figures import Run
+
+# What bench/ calls the model of a stack. The nightly's network is that of base.
+NETWORKS = {
+    ("inspyrenet-base", "static"): "inspyrenet-base",
+    ("inspyrenet-base", "dynamic"): "inspyrenet-base",
+    ("inspyrenet-base-nightly", "static"): "inspyrenet-base",
+    ("inspyrenet-base-nightly", "dynamic"): "inspyrenet-base",
+    ("inspyrenet-fast", "static"): "inspyrenet-fast",
+    ("u2netp", "static"): "u2netp",
 }
-# The embedded model sees 320 px of either picture: the difference is what 12 megapixels take beside the network.
-SMALL, LARGE = "rembg-512x512", "rembg-4000x3000"
+# Dynamic mode was measured on two cores alone, on pictures of the size that its name ends with.
+DYNAMIC = "upstream-base-dynamic-1920x1080"
 
 
 class NotMeasuredError(Exception):
@@ -68,22 +73,37 @@ class Estimate:
 
 def seconds_of(model: str, resize: str, memory_mb: int, architecture: str) -> Seconds:
     """Give what was measured of a model. Raises NotMeasuredError where nothing was."""
-    table = TABLES.get((model, resize))
-    if table is None:
+    network = NETWORKS.get((model, resize))
+    if network is None:
         raise NotMeasuredError(
             f"Nobody has measured {model} with Resize={resize}: give SECONDS=…, such as the median of your dashboard's "
             "times per stage, added up."
         )
-    runs = read_all()
-    measured, run = slowest(runs, table)
-    here = replace(measured, memory_mb=memory_mb, architecture=architecture)
-    small, large = (
-        replace(slowest(runs, name)[0], memory_mb=memory_mb, architecture=architecture) for name in (SMALL, LARGE)
+    return _seconds(read_all(), network, resize, memory_mb, architecture)
+
+
+def _seconds(runs: Sequence[Run], network: str, resize: str, memory_mb: int, architecture: str) -> Seconds:
+    dynamic = resize == "dynamic"
+    small = slowest_like(runs, DYNAMIC, network) if dynamic else slowest(runs, network)
+    here = small.at(memory_mb, architecture)
+    # Where a network was not measured on 12 megapixels, they take as much more as with the embedded model, which sees
+    # 320 px of either picture.
+    alike = network if not dynamic and any((one.model, one.size) == (network, LARGE) for one in SUBJECTS) else "u2netp"
+    less_s, more_s = (slowest(runs, alike, size).at(memory_mb, architecture).picture_s for size in (SMALL, LARGE))
+    return Seconds(
+        picture_s=here.picture_s,
+        large_picture_s=here.picture_s + max(0.0, more_s - less_s),
+        cold_s=here.cold_s,
+        measured_on=small.machine,
+        size=f"{small.size.replace('x', '×')} px",
     )
-    size = table.rpartition("-")[2]
-    more_s = 0.0 if LARGE.endswith(size) else max(0.0, large.picture_s - small.picture_s)
-    machine = run.circumstances.machine.name
-    return Seconds(here.picture_s, here.picture_s + more_s, here.cold_s, machine, f"{size.replace('x', '×')} px")
+
+
+def example(runs: Sequence[Run]) -> str:
+    """Say what a hundred thousand pictures take with the default model, as docs/batch.md shows it."""
+    here = Stack(memory_mb=DEFAULT_MB, architecture="x86_64", concurrency=100)
+    seconds = _seconds(runs, "inspyrenet-base", "static", here.memory_mb, here.architecture)
+    return f"```\n{described(estimate(100_000, seconds, here), seconds, here)}\n```"
 
 
 def estimate(pictures: int, seconds: Seconds, stack: Stack) -> Estimate:

@@ -52,6 +52,12 @@ class OnnxEngine:
 
 
 def _open(manifest: Manifest, threads: int) -> ort.InferenceSession:
+    options = session_options(manifest, threads)
+    return ort.InferenceSession(os.fspath(manifest.weights), sess_options=options, providers=["CPUExecutionProvider"])
+
+
+def session_options(manifest: Manifest, threads: int) -> ort.SessionOptions:
+    """Make the options that an artefact's session is opened with."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -61,4 +67,4 @@ def _open(manifest: Manifest, threads: int) -> ort.InferenceSession:
     options.enable_mem_pattern = manifest.session.get("memory_pattern", True)
     for name, value in manifest.session.get("config_entries", {}).items():
         options.add_session_config_entry(name, value)
-    return ort.InferenceSession(os.fspath(manifest.weights), sess_options=options, providers=["CPUExecutionProvider"])
+    return options

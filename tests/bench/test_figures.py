@@ -7,17 +7,21 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.contest import FIRST, LATER, Contender, compete, rows
-from bench.costs import Measured
 from bench.figures import FOLDER, OURS, ROOT, Circumstances, Row, Run, read, write
 from bench.machine import Machine, processor_name, this_machine
-from bench.paste import DERIVED, DOCUMENTS, differing, main, paste, ratios, thousand
+from bench.paste import DERIVED, DOCUMENTS, PLOTS, differing, main, paste, ratios, thousand
+from bench.prices import Billed
 from bench.record import Watch
+from bench.scaling import Scaling
 from bench.tables import markdown
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PEER = "naive, cache filled"
 SLOW, FAST = Machine("Slow", 2, ("avx2",), 8000), Machine("Fast", 2, ("avx2", "avx512f"), 8000)
@@ -25,7 +29,7 @@ SLOW, FAST = Machine("Slow", 2, ("avx2",), 8000), Machine("Fast", 2, ("avx2", "a
 
 def run(machine: Machine, theirs_s: float, ours_s: float, table: str = "upstream-base-static-512x512") -> Run:
     row = Row(LATER, ("s", "s"), (theirs_s, ours_s))
-    return Run(table, "base", "make bench-upstream", Circumstances("2026-01-02", machine), (PEER, OURS), (row,))
+    return Run(table, "base", "make bench", Circumstances("2026-01-02", machine), (PEER, OURS), (row,))
 
 
 def test_a_run_that_was_written_is_read_back_whole(tmp_path: Path) -> None:
@@ -87,20 +91,35 @@ def test_a_sentence_is_true_on_every_machine() -> None:
     )
 
 
-def test_prices_span_every_machine_whose_warm_seconds_are_known() -> None:
-    first_too = Row(FIRST, ("s", "s"), (9, 8))
-    upstream = [run(FAST, 9, 6), run(SLOW, 9, 9)]
-    upstream[0] = replace(upstream[0], rows=(*upstream[0].rows, first_too))
-    lost = replace(run(Machine("Lost", None), 9, 1), rows=(Row(LATER, ("s", "s"), (None, None), (2.9, None)),))
-    said = thousand([*upstream, lost, run(FAST, 9, 6, table="rembg-512x512")])
-    prices = [Measured(seconds, 0).on_demand(1000) for seconds in (6, 9)]
-    assert f"InSPyReNet base cost between ${prices[0]:.2f} and ${prices[1]:.2f}, " in said
+def threads(machine: Machine, one_s: float, two_s: float, model: str = "inspyrenet-base") -> Run:
+    rows = (
+        Row(FIRST, ("s", "s"), (one_s + 2, two_s + 2)),
+        Row(LATER, ("s", "s"), (one_s, two_s)),
+        Row("peak memory", ("MB", "MB"), (900, 1_000)),
+    )
+    name = f"threads-{model}-512x512"
+    return Run(name, model, "make bench-threads", Circumstances("2026-01-02", machine), ("1 core", "2 cores"), rows)
+
+
+def test_prices_span_every_machine_that_measured_one_core_and_two() -> None:
+    machines = [threads(FAST, 12, 6), threads(SLOW, 15, 9), threads(FAST, 1, 1, "u2netp")]
+    prices = [Billed(Scaling.through(*seconds)).on_demand(1000) for seconds in ((12, 6), (15, 9))]
+    assert f"InSPyReNet base cost between ${prices[0]:.2f} and ${prices[1]:.2f}, " in thousand(machines)
 
 
 def test_an_arm_machines_seconds_are_billed_at_arms_price() -> None:
     arm = Machine("Neoverse N1", 2, architecture="aarch64")
-    runs = [run(arm, 9, 8), run(arm, 9, 8, table="rembg-512x512")]
-    assert f"InSPyReNet base cost ${Measured(8, 0, architecture='arm64').on_demand(1000):.2f}, " in thousand(runs)
+    price = Billed(Scaling.through(16, 8), architecture="arm64").on_demand(1000)
+    said = thousand([threads(arm, 16, 8), threads(arm, 1, 1, "u2netp")])
+    assert f"InSPyReNet base cost ${price:.2f}, " in said
+
+
+def test_a_ratio_in_a_sentence_is_to_the_peer_with_the_filled_cache() -> None:
+    row = Row(LATER, ("s",) * 4, (50, 3.4, 2, 1))
+    ruled = replace(
+        run(FAST, 1, 1), columns=("naive, numba's cache empty", PEER, "plain ONNX export", OURS), rows=(row,)
+    )
+    assert ratios([ruled], "upstream-base-static-512x512", LATER) == "1/3.4"
 
 
 def test_a_sentence_about_one_machine_names_one_ratio() -> None:
@@ -123,16 +142,17 @@ def test_a_place_for_figures_that_there_are_not_is_an_error() -> None:
 
 def test_a_figure_that_changes_makes_the_documents_stale(tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path / "bench" / "figures")
-    for path in DOCUMENTS:
+    for path in (*DOCUMENTS, *PLOTS):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, tmp_path / path)
     assert differing(tmp_path) == {}
-    changed = next((tmp_path / "bench" / "figures").glob("rembg-512x512--*.json"))
+    changed = next((tmp_path / "bench" / "figures").glob("threads-u2netp-512x512--*.json"))
     document = json.loads(changed.read_text(encoding="utf-8"))
-    document["rows"][1]["values"][-1] *= 3
+    later = next(row for row in document["rows"] if row["name"] == LATER)
+    later["values"] = [3 * value for value in later["values"]]
     changed.write_text(json.dumps(document), encoding="utf-8")
-    # Its table and sentence; its costs, by month and by volume; its speed.
-    stale = set(DOCUMENTS) - {Path("bench/README.md")}
+    # Its table; its costs in a sentence, by month, by volume, by memory and of a job; its speed; and the plot.
+    stale = {*DOCUMENTS, *PLOTS}
     assert set(differing(tmp_path)) == stale
     assert main(["--check"], tmp_path) == 1
     assert set(differing(tmp_path)) == stale  # a check writes nothing

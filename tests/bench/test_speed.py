@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
 from bench.figures import read_all
-from bench.speed import TABLES, measured, reach, speed, verdict
+from bench.growth import MODELS
+from bench.speed import reach, speed, verdict
+from bench.timed import timed
+
+RUNS = read_all()
 
 
-def test_every_model_has_its_seconds_and_a_cold_request_takes_longer() -> None:
-    for tables in TABLES.values():
-        seconds = measured(read_all(), tables)
-        assert seconds
-        assert all(0 < one.warm_s < one.cold_s < 100 for one in seconds)
+def test_a_cold_request_takes_longer_than_a_warm_one() -> None:
+    for model in MODELS:
+        for one in timed(RUNS, model):
+            for memory_mb in (1769, 3008, 10_240):
+                assert one.at(memory_mb).cold_s > 0
+                assert 0 < one.at(memory_mb).picture_s < 100
 
 
 def test_less_memory_takes_longer() -> None:
-    rows = [line for line in speed(read_all()).splitlines() if line.startswith("| inspyrenet-base |")]
-    seconds = [float(row.split("|")[5].split()[0]) for row in rows]
+    rows = [line for line in speed(RUNS).splitlines() if line.startswith("| u2netp |")]
+    seconds = [float(row.split("|")[4].split()[0]) for row in rows]
+    assert len(seconds) == 3
     assert seconds == sorted(seconds, reverse=True)
-    assert seconds[0] == pytest.approx(2 * seconds[-1], rel=0.02)  # one vCPU instead of two
+
+
+def test_a_model_that_needs_more_memory_has_no_seconds_there() -> None:
+    table = "threads-inspyrenet-base-512x512"
+    large = [
+        replace(
+            run,
+            rows=tuple(replace(row, values=(2_000, 2_000)) if row.name == "peak memory" else row for row in run.rows),
+        )
+        for run in RUNS
+        if run.table == table
+    ]
+    assert "| inspyrenet-base | 1,769 MB | 1 | – | – | needs 1,908 MB |" in speed(
+        [*(run for run in RUNS if run.table != table), *large]
+    )
 
 
 def test_a_caller_sees_what_comes_before_it_gives_up() -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import pytest
 
 from bench import volume
-from bench.costs import Measured
 from bench.figures import ROOT, read_all
+from bench.prices import Billed
+from bench.scaling import Scaling
 
-SECOND = volume.Subject("one", "a machine", Measured(1, 0, cores=2), peak_mb=1_500, waiting_s=0.5)
+SECOND = volume.Subject("one", "a machine", Billed(Scaling.through(2, 1), memory_mb=1_769), waiting_s=0.5, large=False)
 
 
-def test_an_upload_is_billed_its_stretched_seconds_and_the_wait_for_s3() -> None:
-    """By hand: 1 s of two cores is 2 s of one vCPU; the wait for S3 is as long on any processor."""
-    assert SECOND.billed_s(1_769) == pytest.approx(2.5)
-    assert SECOND.time_dollars(1_769) == pytest.approx(2.5 * 1_769 / 1_024 * 0.0000166667)
+def test_an_upload_is_billed_its_reckoned_seconds_and_the_wait_for_s3() -> None:
+    """By hand: 2 s of one vCPU, or 1 s of two; the wait for S3 is as long on any processor."""
+    assert SECOND.billed_s == pytest.approx(2.5)
+    assert SECOND.time_dollars == pytest.approx(2.5 * 1_769 / 1_024 * 0.0000166667)
+    assert replace(SECOND, billed=replace(SECOND.billed, memory_mb=3_538)).billed_s == pytest.approx(1.5)
 
 
 def test_an_upload_is_billed_its_requests_once() -> None:
@@ -48,18 +49,10 @@ def test_pollers_reach_a_concurrency_by_three_hundred_a_minute() -> None:
     assert volume.ramp_minutes(305) == 1
 
 
-def test_what_does_not_fit_a_memory_size_has_no_price_there() -> None:
-    assert not SECOND.fits(1_024)
-    assert SECOND.fits(1_769)
-    assert replace(SECOND, peak_mb=None).fits(1_024)
-
-
-def test_the_tables_have_every_model_and_say_what_is_reckoned() -> None:
+def test_the_tables_have_every_model() -> None:
     runs = read_all()
-    for name in ("u2netp", "InSPyReNet fast", "InSPyReNet base"):
-        assert name in volume.totals(runs)
-        assert name in volume.by_memory(runs)
-    reckoned = [one.name for one in volume.subjects(runs) if one.reckoned]
-    assert reckoned
-    assert all("(reckoned)" in name for name in reckoned)
-    assert re.search(r"needs 1,889 MB", volume.by_memory(runs))
+    for name in ("u2netp, 512×512", "InSPyReNet fast, 512×512", "InSPyReNet base, 512×512"):
+        for table in (volume.totals, volume.parts, volume.bounds):
+            assert name in table(runs)
+    assert "4000×3000" in volume.totals(runs)
+    assert "4000×3000" not in volume.parts(runs)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.costs import GB_SECOND
 from bench.figures import read_all
+from bench.prices import GB_SECOND
 from deploy.batch import estimate, manifest
 from deploy.batch.estimate import Seconds, Stack, seconds_of
 from deploy.batch.manifest import Listed
@@ -118,7 +118,7 @@ def test_the_sentences_name_the_machine_and_both_ends() -> None:
     assert "Measured on: a machine." in said
 
 
-@pytest.mark.parametrize(("model", "resize"), estimate.TABLES)
+@pytest.mark.parametrize(("model", "resize"), estimate.NETWORKS)
 def test_a_models_seconds_are_those_of_a_machine_that_is_named(model: str, resize: str) -> None:
     seconds = seconds_of(model, resize, 3008, "x86_64")
     machines = {run.circumstances.machine.name for run in read_all()}
@@ -128,7 +128,7 @@ def test_a_models_seconds_are_those_of_a_machine_that_is_named(model: str, resiz
 
 def test_the_worked_example_is_what_the_command_says() -> None:
     document = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
-    shown = re.search(r"<!-- batch: example -->\n```\n(.+?)\n```\n<!-- /batch -->", document, re.DOTALL)
+    shown = re.search(r"<!-- figures: batch-example -->\n```\n(.+?)\n```\n<!-- /figures -->", document, re.DOTALL)
     assert shown
     here = Stack(memory_mb=3008, architecture="x86_64", concurrency=100)
     seconds = seconds_of("inspyrenet-base", "static", 3008, "x86_64")
@@ -136,21 +136,33 @@ def test_the_worked_example_is_what_the_command_says() -> None:
 
 
 def test_one_figure_is_not_said_to_be_two() -> None:
-    seconds = seconds_of("inspyrenet-fast", "static", 3008, "x86_64")
+    seconds = replace(SECONDS, large_picture_s=SECONDS.picture_s)
     said = estimate.described(estimate.estimate(10, seconds, STACK), seconds, STACK)
-    assert "The figures are for pictures of 4000×3000 px." in said
+    assert "The figures are for pictures of 512×512 px." in said
     assert " to " not in said
 
 
+def test_a_network_measured_on_large_pictures_has_its_own_seconds_for_them() -> None:
+    fast = seconds_of("inspyrenet-fast", "static", 3538, "x86_64")
+    run = next(run for run in read_all() if run.table == "threads-inspyrenet-fast-4000x3000")
+    assert fast.large_picture_s == pytest.approx(run.value("a later result", "2 cores"))
+
+
+def test_dynamic_mode_takes_longer_than_static_and_is_named_with_its_pictures() -> None:
+    static, dynamic = (seconds_of("inspyrenet-base", resize, 3008, "x86_64") for resize in ("static", "dynamic"))
+    assert dynamic.picture_s > static.picture_s
+    assert dynamic.size == "1920×1080 px"
+
+
 def test_half_the_memory_takes_twice_the_time() -> None:
-    """One vCPU per 1,769 MB, and the seconds were measured on two."""
-    large, small = (seconds_of("u2netp", "static", memory_mb, "x86_64") for memory_mb in (2048, 1024))
+    """As long as both are less than the one vCPU of 1,769 MB."""
+    large, small = (seconds_of("u2netp", "static", memory_mb, "x86_64") for memory_mb in (1536, 768))
     assert small.picture_s == pytest.approx(2 * large.picture_s)
 
 
 def test_every_model_that_a_stack_may_have_is_measured_in_static_mode() -> None:
     models = template()["Parameters"]["Model"]["AllowedValues"]
-    assert {model for model, resize in estimate.TABLES if resize == "static"} == set(models)
+    assert {model for model, resize in estimate.NETWORKS if resize == "static"} == set(models)
 
 
 def test_a_model_that_nobody_measured_is_named_with_what_would_do() -> None:

@@ -162,14 +162,14 @@ class Kernels:
         self._note("projection and MLP", begun, 2e-9 * 9 * rows * width * width)
 
     def attend_windows(  # noqa: PLR0913  # the map's sides are not the array's
-        self, qkv: Floats, bias: Floats, positions: Floats, out: Floats, *, size: tuple[int, int], shift: int
+        self, qkv: Floats, layer: Matrix, positions: Floats, out: Floats, *, size: tuple[int, int], shift: int
     ) -> None:
-        """Fill out (h * w, C): attention inside windows of qkv (h * w, 3C); positions: (heads, 144, 144)."""
+        """Fill out (h * w, C): window attention of qkv (h * w, 3C), by `layer`; positions: (heads, 144, 144)."""
         begun = time.perf_counter()
         h, w = size
         heads = positions.shape[0]
         self.library.inspyrenet_attend_windows(
-            self._pool, _at(qkv), _at(bias), h, w, heads, shift, _at(positions), _at(out)
+            self._pool, _at(qkv), _at(layer.bias), h, w, heads, shift, _at(positions), _at(out)
         )
         self._note("window attention", begun, 4e-9 * -(-h // 12) * -(-w // 12) * 144 * 144 * heads * 32)
 

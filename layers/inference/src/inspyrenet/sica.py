@@ -5,6 +5,7 @@ Enters: features and the coarser saliency. Leaves: refined features and a Laplac
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 # Rows of the result that are worked out together: what a stage needs in between is never whole in memory.
 STRIP_ROWS = 64
-# Partial sums over a map's rows. The same for any number of threads, so that the result is the same, too.
-GATHER_JOBS = 12
+# Into how many sums the contexts are gathered: a fixed number, so that results do not depend on the threads.
+GATHER_JOBS = 16
 # How many rows more than its result a strip needs of its input: a row on either side for each 3 x 3 convolution.
 REACH = 5
 
@@ -128,17 +129,17 @@ class SICA:
         by_channel = classes.reshape(count, width, side, blocks)
         down, right = _resizes(h, size[0], side), _resizes(w, size[1], side)  # (h, side), (w, side)
         columns = -(-count * blocks // shop.kernels.panel) * shop.kernels.panel
-        jobs = GATHER_JOBS
         rows = np.zeros((w, columns))
         first = 0
         for part in parts:
             channels = part.shape[2]
-            gathered = shop.maps.take(jobs, w, columns)
+            gathered = shop.maps.take(GATHER_JOBS, w, columns)
             shop.kernels.gather(part, np.ascontiguousarray(by_channel[:, first : first + channels]), down, gathered)
             rows += gathered.sum(axis=0)
             first += channels
         by_block = rows[:, : count * blocks].reshape(w, count, blocks)
-        return np.einsum("wcb,wbj->cj", by_block, right.reshape(w, blocks, width), optimize=True).astype(np.float32)
+        contexts = np.einsum("wcb,wbj->cj", by_block, right.reshape(w, blocks, width), optimize=True)
+        return np.asarray(contexts, np.float32)
 
     def _attend(self, shop: Workshop, contexts: Floats) -> tuple[Floats, Filter]:
         """Give the key (classes, depth) and, by the values, the filter that makes a context of each pixel's shares.
@@ -217,7 +218,7 @@ def _through(layers: tuple[Floats, ...], contexts: Floats) -> Floats:
 
 
 def _sigmoid(x: Floats) -> Floats:
-    return np.divide(1, 1 + np.exp(-x), dtype=np.float32)
+    return np.asarray(1 / (1 + np.exp(-x)), np.float32)
 
 
 def _enlarge(shop: Workshop, flat: Floats, size: tuple[int, int]) -> Floats:
@@ -229,6 +230,7 @@ def _enlarge(shop: Workshop, flat: Floats, size: tuple[int, int]) -> Floats:
     return out[..., 0]
 
 
+@functools.lru_cache(maxsize=16)  # a picture needs six, and the next one the same
 def _resizes(source: int, between: int, target: int) -> Floats:
     """Give the matrix (source, target) of a bilinear resize along one axis, by way of `between`."""
     return np.ascontiguousarray(_resize(source, between) @ _resize(between, target), dtype=np.float32)

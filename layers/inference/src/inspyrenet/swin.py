@@ -61,7 +61,7 @@ class Block:
         with shop.maps.returned():
             qkv, attended = shop.maps.take(rows, 3 * width), shop.maps.take(rows, width)
             shop.kernels.linear(tokens, self.qkv, qkv, self.norm1, kind="query, key, value")
-            shop.kernels.attend_windows(qkv, self.qkv.bias, self.positions, attended, size=size, shift=shift)
+            shop.kernels.attend_windows(qkv, self.qkv, self.positions, attended, size=size, shift=shift)
             shop.kernels.finish_block(tokens, attended, self.projection, self.norm2, (self.wide, self.narrow))
 
 

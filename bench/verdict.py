@@ -1,0 +1,46 @@
+"""Whether a run can be believed: a machine whose speed drifts, or that works for others meanwhile, tells nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.tables import QUIET_CORES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.figures import Run
+
+# Rows that `make bench` writes: the machine's own peak between the contestants, how far it spread, and their results.
+PRODUCT = "float32 product of 2,048²"
+PRODUCT_SPREAD, LATER_SPREAD = "spread of that product", "spread of a later result"
+MOST_SPREAD = 5.0  # percent, of the middle half
+
+
+def verdict(runs: Sequence[Run], table: str) -> str:
+    """Say of each of `make bench`'s runs of a table whether its machine was quiet enough."""
+    ruled = [run for run in runs if run.table == table and run.has(LATER_SPREAD)]
+    return "\n".join(f"{run.circumstances.machine.name}: {judged(run)}" for run in ruled)
+
+
+def judged(run: Run) -> str:
+    """Judge one run."""
+    wrong = faults(run)
+    if not wrong:
+        return f"quiet enough: nothing spread by more than {MOST_SPREAD:g} %, and other work took next to nothing."
+    return f"too noisy to tell: {', '.join(wrong)}. Run it again on a quiet machine."
+
+
+def faults(run: Run) -> list[str]:
+    """List what speaks against a run: what spread too far, and other work."""
+    wrong = []
+    for row in (PRODUCT_SPREAD, LATER_SPREAD):
+        for column in run.columns if run.has(row) else ():
+            share = run.value(row, column)
+            if share is not None and share > MOST_SPREAD:
+                what = "the machine's own peak" if row == PRODUCT_SPREAD else f"“{column}”"
+                wrong.append(f"{what} spread by {share:.1f} %")
+    others = run.circumstances.other_cores
+    if others is not None and others >= QUIET_CORES:
+        wrong.append(f"other work took {others:.1f} cores")
+    return wrong
