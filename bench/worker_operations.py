@@ -39,7 +39,7 @@ def steps(manifest: Manifest, threads: int, batch: NDArray[np.float32], runs: in
 
 def traced(tensors: Path, base_px: int, threads: int, batch: NDArray[np.float32], runs: int) -> list[list[Step]]:
     """Let the kernels say what each of them took, and what the network took beside them."""
-    network = inspyrenet.Network(inspyrenet.read_tensors(tensors), base_px, inspyrenet.Kernels(threads))
+    network = inspyrenet.Network(inspyrenet.Tensors(tensors), base_px, inspyrenet.Kernels(threads))
     found = []
     for _ in range(1 + runs):
         trace, begun = inspyrenet.Trace(), time.perf_counter()

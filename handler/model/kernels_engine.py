@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from inspyrenet import Kernels, Network, load_best, read_tensors
+from inspyrenet import Kernels, Network, Tensors, load_best
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ class KernelsEngine:
     """One network. A second caller waits for the first, since both would work in the same memory."""
 
     def __init__(self, tensors: Path, base_px: int, threads: int) -> None:
-        self._network = Network(read_tensors(tensors), base_px, Kernels(threads, _LIBRARY))
+        self._network = Network(Tensors(tensors), base_px, Kernels(threads, _LIBRARY))
         self._lock = threading.Lock()
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

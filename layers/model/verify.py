@@ -99,7 +99,7 @@ def open_engines(folder: Path) -> dict[str, Callable[[Float], Float]]:
     engines: dict[str, Callable[[Float], Float]] = {"graph": lambda given: session.run(None, {"picture": given})[0]}
     if document.kernels is not None:
         kernels = inspyrenet.Kernels(os.cpu_count() or 1, inspyrenet.load_best())
-        tensors = inspyrenet.read_tensors(folder / document.kernels.tensors)
+        tensors = inspyrenet.Tensors(folder / document.kernels.tensors)
         network = inspyrenet.Network(tensors, document.input.base_px, kernels)
         engines["kernels"] = lambda given: network.infer(given[0])[None, None]
     return engines
