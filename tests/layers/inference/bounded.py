@@ -48,8 +48,8 @@ class Bounded:
     def most(self) -> Exact:
         return np.abs(self.value) + self.error
 
-    def __getitem__(self, index: object) -> Bounded:
-        return Bounded(self.value[index], self.error[index])  # type: ignore[index]  # whatever numpy takes
+    def rows(self, first: int, last: int) -> Bounded:
+        return Bounded(self.value[first:last], self.error[first:last])
 
     def rounded(self, roundings: int = 1) -> Bounded:
         return Bounded(self.value, self.error + gamma(roundings) * self.most + SMALLEST)

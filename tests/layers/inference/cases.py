@@ -204,9 +204,8 @@ def attend_windows(h: int, w: int, heads: int, shift: int) -> Case:
 
     def run(kernels: Kernels, memory: Memory) -> Floats:
         out = memory.empty(h * w, width)
-        kernels.attend_windows(
-            copy(memory, qkv), copy(memory, bias), copy(memory, positions), out, size=(h, w), shift=shift
-        )
+        layer = Matrix(width, 3 * width, memory.empty(0), copy(memory, bias))  # of which only the bias is asked for
+        kernels.attend_windows(copy(memory, qkv), layer, copy(memory, positions), out, size=(h, w), shift=shift)
         return out
 
     return Case(name, run, lambda: definitions.attend_windows(qkv, bias, (h, w), shift, positions))
@@ -235,7 +234,7 @@ def convolve(
     )
     numbers = Numbers(name)
     maps = [numbers(h, w, each) for each in channels]
-    weight, given = numbers(columns, sum(channels), 3, 3) / 8, numbers(columns) if bias else None
+    weight, given = numbers(columns, sum(channels), 3, 3) / np.float32(8), numbers(columns) if bias else None
     top, bottom = rows or (0, h)
     before, weights = numbers(bottom - top, w, columns), numbers(columns)
     first, last = max(0, top - dilation), min(h, bottom + dilation)
@@ -260,12 +259,15 @@ def convolve(
         return out
 
     def define() -> Bounded:
-        found = definitions.convolve(np.concatenate(maps, axis=2), weight, given, dilation)[top:bottom]
+        found = definitions.convolve(np.concatenate(maps, axis=2), weight, given, dilation).rows(top, bottom)
         if added:
             found = found.plus(before)
         if rectified:
             found = found.rectified()
-        return product(found, weights[:, None])[..., 0] if flat else found
+        if not flat:
+            return found
+        total = product(found, weights[:, None])
+        return Bounded(total.value[..., 0], total.error[..., 0])
 
     return Case(name, run, define)
 
@@ -274,7 +276,7 @@ def slide(size: tuple[int, int], channels: int, columns: int, taps: int, *, down
     h, w = size
     name = f"slide {h}x{w} {channels}>{columns} {taps} taps {'down' if down else 'across'}"
     numbers = Numbers(name)
-    x, weight, bias = numbers(h, w, channels), numbers(taps, channels, columns) / 8, numbers(columns)
+    x, weight, bias = numbers(h, w, channels), numbers(taps, channels, columns) / np.float32(8), numbers(columns)
 
     def run(kernels: Kernels, memory: Memory) -> Floats:
         matrix = placed_matrix(kernels, memory, weight.reshape(-1, columns), bias)
@@ -310,7 +312,7 @@ def resize(
         kernels.resize(given, to, out, corners=corners, rows=rows)
         return out
 
-    return Case(name, run, lambda: definitions.resize(x, to, corners=corners)[top:bottom])
+    return Case(name, run, lambda: definitions.resize(x, to, corners=corners).rows(top, bottom))
 
 
 def to_planes(pixels: int, channels: int, apart: int = 0) -> Case:
@@ -446,19 +448,21 @@ def _windows() -> Iterator[Case]:
     yield attend_windows(5, 14, 8, 6)
 
 
+# What is done on the way out: added to what is there, rectified, summed up.
+_FINISHES = (
+    (False, False, False),
+    (False, True, False),
+    (True, False, False),
+    (True, True, False),
+    (False, False, True),
+    (False, True, True),
+)
+
+
 def _convolutions() -> Iterator[Case]:
     dilations = itertools.cycle([1, 1, 3, 1, 5, 1, 7])
     channels = itertools.cycle([(16,), (32,), (16, 16), (16,), (32, 16), (16, 16, 16, 16), (48, 16, 32)])
-    finishes = itertools.cycle(
-        [
-            {},
-            {"rectified": True},
-            {"added": True},
-            {"added": True, "rectified": True},
-            {"flat": True},
-            {"flat": True, "rectified": True},
-        ]
-    )
+    added, rectified, flat = (itertools.cycle(marks) for marks in zip(*_FINISHES, strict=True))
     aparts, columns = itertools.cycle([0, 0, 16, 4, 0]), itertools.cycle([32, 32, 32, 64])
     for size in itertools.product(range(1, 14), range(1, 14)):
         yield convolve(
@@ -468,7 +472,9 @@ def _convolutions() -> Iterator[Case]:
             dilation=next(dilations),
             apart=next(aparts),
             bias=sum(size) % 9 != 0,
-            **next(finishes),
+            added=next(added),
+            rectified=next(rectified),
+            flat=next(flat),
         )
     yield convolve((40, 70), (64,), 64, rectified=True)
     yield convolve((33, 65), (64,), 64, dilation=3)
@@ -546,7 +552,7 @@ def _shares() -> Iterator[Case]:
         (9, 16, 1),
     ]:
         yield weigh(pixels, depth, classes)
-    for size, classes, jobs in [
+    for map_size, class_sizes, jobs in [
         ((1, 1, 32), (3, 32, 1), 1),
         ((3, 5, 32), (5, 64, 2), 2),
         ((7, 13, 64), (5, 64, 1), 4),
@@ -554,7 +560,7 @@ def _shares() -> Iterator[Case]:
         ((9, 25, 16), (5, 48, 3), 6),
         ((2, 7, 32), (5, 32, 8), 6),
     ]:
-        yield gather(size, classes, jobs)
+        yield gather(map_size, class_sizes, jobs)
 
 
 @functools.cache

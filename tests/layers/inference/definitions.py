@@ -133,7 +133,7 @@ def resize(x: Floats, to: tuple[int, int], *, corners: bool) -> Bounded:
 def _most_around(most: Exact, exact: Exact, down: Exact, right: Exact) -> Exact:
     """Take the four pixels of each result in full, since a difference of two loses what they share."""
     touched = np.einsum("yh,hwc,xw->yxc", (down > 0) * 1.0, np.abs(exact), (right > 0) * 1.0, optimize=True)
-    return np.maximum(most, touched)
+    return np.asarray(np.maximum(most, touched))
 
 
 def _between(source: int, target: int, *, corners: bool) -> Exact:

@@ -7,7 +7,7 @@ import pytest
 from inspyrenet.library import load
 from inspyrenet.memory import Reserve
 
-from tests.layers.inference.conftest import LEVELS
+from tests.layers.inference.conftest import LEVELS, kernels_of
 
 LIBRARY = load(LEVELS[0])
 BEYOND_BYTES = 11 * 64 * 4  # eleven pixels of 64 channels, which `slide` reads behind a map
@@ -65,3 +65,10 @@ def test_more_than_the_machine_has_is_refused() -> None:
 
 def test_new_memory_is_there() -> None:
     assert not np.any(Reserve(LIBRARY, 10_000).take(10_000))
+
+
+@pytest.mark.parametrize("wrong", [np.float64, np.int32])
+def test_other_numbers_than_float32_are_refused(wrong: type) -> None:
+    """A kernel would take their bytes for floats."""
+    with pytest.raises(TypeError, match="float32, not"):
+        kernels_of(LEVELS[0], 1).soften(np.ones((2, 3), wrong))

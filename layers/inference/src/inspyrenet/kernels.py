@@ -1,6 +1,7 @@
-"""The kernels as Python calls them: arrays instead of addresses, shapes checked, and what each call took, if asked.
+"""The kernels as Python calls them: arrays instead of addresses, and what each call took, if asked.
 
-Enters and leaves: float32 arrays in C order whose memory the caller owns. It must not know the network.
+Enters and leaves: float32 arrays in C order whose memory the caller owns, and whose shapes are the caller's word. It
+must not know the network.
 """
 
 from __future__ import annotations
@@ -282,9 +283,14 @@ class Kernels:
 
 
 def _at(array: Floats | None) -> int | None:
-    return None if array is None else array.ctypes.data
+    return None if array is None else _row_0(array, 0)
 
 
 def _row_0(array: Floats, first: int) -> int:
-    """Give the address that row 0 of a map would have whose row `first` is the array's own first."""
+    """Give the address that row 0 of a map would have whose row `first` is the array's own first.
+
+    TypeError: the array holds no float32, which no kernel would notice.
+    """
+    if array.dtype != np.float32:
+        raise TypeError(f"the kernels read and write float32, not {array.dtype}")
     return array.ctypes.data - first * array.strides[0]
