@@ -47,6 +47,8 @@ def encode(pixels: NDArray[np.uint8], file_format: FileFormat, max_bytes: int | 
             # (`make bench-encode`).
             image.save(out, "PNG", compress_level=1, compress_type=3)  # 3: zlib's Z_RLE
         elif file_format == "webp":
+            from PIL import WebPImagePlugin  # noqa: F401, PLC0415 - what Pillow has no plugin of makes it load all it has
+
             try:
                 image.save(out, "WEBP", quality=90, alpha_quality=100, method=0)  # the same command
             except ValueError as error:
