@@ -57,7 +57,9 @@ def main() -> None:
         body, headers = events.form({"format": "png"}, {"image_file": ("a.jpg", photograph(512, 512).read_bytes())})
         event.write_text(json.dumps(events.request("function-url", "POST", "/v1.0/removebg", body, headers)))
         columns = [_start(folder, event, point) for point in POINTS]
-    bytes_of: dict[str, Counter[str]] = {point: by_owner(read, folder) for point, (read, _) in zip(POINTS, columns, strict=True)}
+    bytes_of: dict[str, Counter[str]] = {
+        point: by_owner(read, folder) for point, (read, _) in zip(POINTS, columns, strict=True)
+    }
     last = bytes_of["s3"]
     packages = [name for name, _ in last.most_common() if name not in {STDLIB, SYSTEM, HANDLER, MODEL}]
     shown = [STDLIB, SYSTEM, HANDLER, MODEL, *packages[:LARGEST_PACKAGES]]
