@@ -37,3 +37,11 @@ kernel.matting_filter_png_rows.argtypes = [
     ctypes.c_void_p,  # room for three rows
     ctypes.c_void_p,  # filtered rows, written
 ]
+
+kernel.matting_join_alpha.restype = None
+kernel.matting_join_alpha.argtypes = [
+    ctypes.c_void_p,  # rgb
+    ctypes.c_void_p,  # alpha
+    ctypes.c_int64,  # how many pixels
+    ctypes.c_void_p,  # rgba, written
+]

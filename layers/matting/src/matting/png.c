@@ -1,5 +1,6 @@
-/* PNG's row filters: each row as its differences from what is left of it, above it, or both, whichever are smallest.
+/* Pixels on their way into a PNG: colours and alpha joined, and the row filters.
  *
+ * A filtered row is given as its differences from what is left of it, above it, or both, whichever are smallest.
  * The predictors are those of the PNG specification, https://www.w3.org/TR/png-3/#9Filters; the choice is its own
  * recommendation, the least sum of absolute differences. Average is left out: on photographs it is hardly ever chosen.
  */
@@ -83,5 +84,22 @@ EXPORTED void matting_filter_png_rows(const uint8_t *pixels, const uint8_t *abov
         memcpy(filtered + 1, best, count);
         filtered += 1 + count;
         above = row;
+    }
+}
+
+/* Put colours and their alpha together, as a PNG holds them: `count` pixels of RGB and of alpha to RGBA, all of it 0
+ * where alpha is.
+ */
+EXPORTED void matting_join_alpha(const uint8_t *restrict rgb, const uint8_t *restrict alpha, int64_t count,
+                                 uint8_t *restrict rgba) {
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t seen = alpha[i] != 0 ? 0xffffffffu : 0;
+        const uint32_t pixel = (uint32_t)rgb[3 * i] | (uint32_t)rgb[3 * i + 1] << 8 | (uint32_t)rgb[3 * i + 2] << 16
+            | (uint32_t)alpha[i] << 24;
+        const uint32_t word = pixel & seen;
+        rgba[4 * i] = (uint8_t)word;
+        rgba[4 * i + 1] = (uint8_t)(word >> 8);
+        rgba[4 * i + 2] = (uint8_t)(word >> 16);
+        rgba[4 * i + 3] = (uint8_t)(word >> 24);
     }
 }
