@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 POINTS = {"ready": "a ready model", "picture": "a first picture", "s3": "and a client of S3"}
 STDLIB, SYSTEM, HANDLER, MODEL = "Python's own library", "the system's libraries", "handler", "model"
-FILES, READS, FOLDERS, TOTAL = "files", "read calls", "folders listed", "all"
 LARGEST_PACKAGES = 8
 PAGE_BYTES = mmap.PAGESIZE
 
@@ -60,17 +59,19 @@ def main() -> None:
     bytes_of: dict[str, Counter[str]] = {
         point: by_owner(read, folder) for point, (read, _) in zip(POINTS, columns, strict=True)
     }
-    last = bytes_of["s3"]
-    packages = [name for name, _ in last.most_common() if name not in {STDLIB, SYSTEM, HANDLER, MODEL}]
-    shown = [STDLIB, SYSTEM, HANDLER, MODEL, *packages[:LARGEST_PACKAGES]]
-    rest = f"{len(packages) - LARGEST_PACKAGES} further packages"
-    rows = [Row(name, ("MB",) * 3, tuple(round(bytes_of[point][name] / 1e6, 2) for point in POINTS)) for name in shown]
-    others = [sum(bytes_of[point][name] for name in packages[LARGEST_PACKAGES:]) / 1e6 for point in POINTS]
-    rows.append(Row(rest, ("MB",) * 3, tuple(round(megabytes, 2) for megabytes in others)))
-    rows.append(Row(TOTAL, ("MB",) * 3, tuple(round(bytes_of[point].total() / 1e6, 2) for point in POINTS)))
-    rows.append(Row("files", ("",) * 3, tuple(len(read) for read, _ in columns)))
-    for name, key in ((FOLDERS, "listed"), (READS, "reads")):
-        rows.append(Row(name, ("",) * 3, tuple(_count(report[key]) for _, report in columns)))
+    packages = [name for name, _ in bytes_of["s3"].most_common() if name not in {STDLIB, SYSTEM, HANDLER, MODEL}]
+    groups = {name: [name] for name in (STDLIB, SYSTEM, HANDLER, MODEL, *packages[:LARGEST_PACKAGES])}
+    groups |= {"smaller packages": packages[LARGEST_PACKAGES:], "all": [STDLIB, SYSTEM, HANDLER, MODEL, *packages]}
+    rows = [
+        Row(head, ("MB",) * 3, tuple(round(sum(bytes_of[point][name] for name in names) / 1e6, 2) for point in POINTS))
+        for head, names in groups.items()
+    ]
+    counts = {
+        "opened or mapped": ("files", [len(read) for read, _ in columns]),
+        "listed": ("folders", [len(report["listed"]) for _, report in columns]),
+        "read": ("calls", [report["reads"] for _, report in columns]),
+    }
+    rows += [Row(head, (unit,) * 3, tuple(numbers)) for head, (unit, numbers) in counts.items()]
     record(
         Run(
             table=f"cold-reads-{model}",
@@ -97,7 +98,7 @@ def _start(folder: Path, event: Path, point: str) -> tuple[dict[str, int], dict[
     for path in files:
         # What another process maps stays in memory; of that, what this one has touched.
         fetched = max(resident_bytes(path) - before[path], mapped.get(str(path), 0), 0)
-        if fetched and path != event:
+        if fetched and path != event and not path.is_relative_to(ROOT / "bench"):
             read[str(path)] = fetched
     return read, report
 
@@ -161,18 +162,11 @@ def owner(path: Path, model: Path) -> str:
         return MODEL
     if path.is_relative_to(ROOT / "handler"):
         return HANDLER
-    if path.is_relative_to(ROOT / "bench"):
-        return "bench"
-    packages = Path(sysconfig.get_path("purelib"))
-    if path.is_relative_to(packages):
-        return path.relative_to(packages).parts[0].removesuffix(".libs").removesuffix(".py").lower()
+    if "site-packages" in path.parts:
+        return path.parts[path.parts.index("site-packages") + 1].removesuffix(".libs").removesuffix(".py").lower()
     if path.is_relative_to(sysconfig.get_path("stdlib")):
         return STDLIB
     return SYSTEM
-
-
-def _count(found: list[str] | int) -> int:
-    return found if isinstance(found, int) else len(found)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from handler.settings import Settings
 
 MODEL = ROOT / "build" / "model" / "u2netp"
 STAGES = ("decode", "predict", "cut", "paint", "encode")
-NETWORK, AROUND, FAULTS = "the network alone", "all but the network", "page faults"
+NETWORK, AROUND, FAULTS = "the network alone", "all but the network", "memory touched anew"
 PREVIEW = Rendering(format="png", max_megapixels=0.25)
 COLUMNS = {
     "whole": (Rendering(format="png"), decode.DETAIL),
@@ -49,7 +49,12 @@ def main() -> None:
             (unit,) * 3,
             tuple(round(statistics.median(one[row] for one in those), 1) for those in measured.values()),
         )
-        for row, unit in [*((stage, "ms") for stage in STAGES), (NETWORK, "ms"), (AROUND, "ms"), (FAULTS, "")]
+        for row, unit in [
+            *((stage, "ms") for stage in STAGES),
+            (NETWORK, "ms"),
+            (AROUND, "ms"),
+            (FAULTS, "page faults"),
+        ]
     ]
     record(
         Run(

@@ -353,7 +353,8 @@ def differences_of_a_reduced_picture(data: bytes, megapixels: float) -> NDArray[
     reduced = decode(header, megapixels).rgb
     full = Image.fromarray(decode(header).rgb)
     expected = full.resize((reduced.shape[1], reduced.shape[0]), Image.Resampling.LANCZOS)
-    return np.abs(reduced.astype(np.int16) - np.asarray(expected))
+    steps: NDArray[np.int16] = np.abs(reduced.astype(np.int16) - np.asarray(expected))
+    return steps
 
 
 def require_alike(steps: NDArray[np.int16]) -> None:

@@ -36,7 +36,8 @@ def drawn(shape: tuple[int, ...], seed: int = 5) -> NDArray[np.uint8]:
     slopes = np.where(down < shape[0] / 3, 7 * down, np.where(down < shape[0] / 2, 5 * across, 3 * across + 2 * down))
     picture = slopes.reshape(*slopes.shape, *[1] * (len(shape) - 2)) + random.integers(0, 3, shape)
     picture[: shape[0] // 5] = 90 * (random.random(picture[: shape[0] // 5].shape) < 0.1)
-    return picture.astype(np.uint8)
+    drawing: NDArray[np.uint8] = picture.astype(np.uint8)
+    return drawing
 
 
 @pytest.mark.parametrize(
