@@ -70,7 +70,7 @@ def _deflated(pixels: NDArray[np.uint8], rows: int, top: int) -> _Strip:
     filtered = filter_rows(pixels, top, bottom)
     deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE)
     end = zlib.Z_FINISH if bottom == pixels.shape[0] else zlib.Z_SYNC_FLUSH
-    data = memoryview(filtered)  # mypy: numpy's arrays declare no buffer before Python 3.12
+    data = filtered.data
     return _Strip(deflate.compress(data) + deflate.flush(end), zlib.adler32(data), data.nbytes)
 
 
