@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 RESAMPLE = {"bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
 
-# Where the memory is not known, as on a laptop: upstream's own sizes up to an aspect ratio of 2:1, no whole panorama.
-UNMEASURED_NETWORK_PX = 2 * 1280 * 1280
+# Upstream's own sizes up to an aspect ratio of 2:1, no whole panorama: where the memory would carry more, or is not
+# known, it would still take longer than a gateway waits.
+MOST_NETWORK_PX = 2 * 1280 * 1280
 # Python, libraries and a picture of 12 megapixels on its way.
 BESIDE_THE_NETWORK_BYTES = 600_000_000
 # A matte of a smaller network input is too coarse to use. A function whose memory does not suffice for this one is
@@ -218,13 +219,13 @@ def _policy(manifest: Manifest, memory: Memory | None, settings: Settings) -> tu
 
 
 def _max_network_pixels(memory: Memory | None, settings: Settings) -> int:
-    """Bound what dynamic mode sends to the network: by the setting, else by the memory left beside a picture."""
+    """Bound what dynamic mode sends to the network: by the setting, else by the memory left, and by time."""
     if settings.max_network_megapixels is not None:
         return int(settings.max_network_megapixels * 1e6)
     if settings.memory_mb is None or memory is None:
-        return UNMEASURED_NETWORK_PX
+        return MOST_NETWORK_PX
     spare_bytes = settings.memory_mb * 2**20 - memory.base_bytes - BESIDE_THE_NETWORK_BYTES
-    return max(LEAST_NETWORK_PX, spare_bytes // memory.bytes_per_network_px)
+    return max(LEAST_NETWORK_PX, min(MOST_NETWORK_PX, spare_bytes // memory.bytes_per_network_px))
 
 
 def _memory(manifest: Manifest) -> Memory | None:

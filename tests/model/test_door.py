@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -192,9 +194,51 @@ def test_the_models_peak_is_known_before_it_is_loaded(
     assert model_of(failing).peak_bytes() is None
 
 
-def test_a_panorama_is_bounded_where_no_memory_is_known(failing: Path) -> None:
+@pytest.mark.parametrize("environment", [{}, {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "10240"}], ids=["unknown", "plenty"])
+def test_a_panorama_is_bounded_whatever_the_memory(environment: dict[str, str], tmp_path: Path) -> None:
+    memory = {"base_bytes": 520_000_000, "bytes_per_network_px": 310}
+    folder = artefacts.write(tmp_path, artefacts.failing(), memory=memory)
     with pytest.raises(ModelError, match="448×7168 px"):
-        model_of(failing, INSPIRENET_RESIZE="dynamic").predict(pixels(1280, 20_000))
+        model_of(folder, INSPIRENET_RESIZE="dynamic", **environment).predict(pixels(1280, 20_000))
+
+
+KERNELS = {"tensors": "tensors.json", "memory": {"base_bytes": 100_000_000, "bytes_per_network_px": 10}}
+GRAPHS_MEMORY = {"base_bytes": 300_000_000, "bytes_per_network_px": 1_550}
+
+
+def test_where_the_kernels_do_not_load_the_graph_answers_and_a_note_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the package is not installed, or its libraries are of another platform."""
+    monkeypatch.setitem(sys.modules, "inspyrenet", None)
+    monkeypatch.delitem(sys.modules, "handler.model.kernels_engine", raising=False)
+    model = model_of(artefacts.write(tmp_path, artefacts.brightness(), kernels=KERNELS, memory=GRAPHS_MEMORY))
+    assert model.peak_bytes() == 100_000_000 + 10 * 64**2  # what is expected before anything is loaded
+    rgb = pixels(64, 64)
+    assert np.abs(model.predict(rgb) - rgb.mean(axis=2) / 255).max() < 1e-5
+    assert model.peak_bytes() == 300_000_000 + 1_550 * 64**2
+    (note,) = model.load().notes
+    assert note.startswith("The kernels do not load here, so ONNX Runtime runs the graph")
+
+
+@pytest.mark.parametrize(
+    ("index", "says"),
+    [
+        (None, "No such file"),
+        ({}, "KeyError: 'tensors'"),
+        ({"file": "model.onnx", "tensors": {"weight": {"offset": 0, "shape": [1000, 1000]}}}, "speaks of 4,000,000"),
+        ({"file": "model.onnx", "tensors": {"weight": {"offset": 0, "shape": [2]}}}, "KeyError"),
+    ],
+    ids=["missing", "empty", "longer than the file", "another network's"],
+)
+def test_weights_that_the_kernels_cannot_use_are_an_error_and_no_other_engine(
+    index: dict[str, Any] | None, says: str, tmp_path: Path
+) -> None:
+    folder = artefacts.write(tmp_path, artefacts.brightness(), kernels=KERNELS)
+    if index is not None:
+        (folder / "tensors.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match=says):
+        model_of(folder).load()
 
 
 def test_a_mode_that_contradicts_the_artefact_is_a_configuration_error(tmp_path: Path) -> None:

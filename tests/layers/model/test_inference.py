@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
+import math
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +18,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-import torch  # behind the skip
-from inspyrenet import Kernels, Network
+import onnx  # behind the skip
+import torch
+from inspyrenet import Kernels, Network, Tensors
 from inspyrenet.library import available, load
 from PIL import Image
 
@@ -131,3 +136,41 @@ def test_a_trace_counts_what_was_done(network: Callable[[Published, str, int], N
         assert all(step.seconds >= 0 for step in trace.steps)
         totals.append(sum(step.gflop for step in trace.steps))
     assert 3.8 < totals[1] / totals[0] < 4.4
+
+
+def test_the_weights_lie_in_one_piece_in_the_order_in_which_they_are_read(shop: Shop) -> None:
+    """What the graph alone needs comes behind them, and is not read while the kernels run."""
+    folder = shop.artefact(SMALL_BASE)
+    index = json.loads((folder / "tensors.json").read_text())
+    state = export.load_network(shop.checkpoint(SMALL_BASE), 1024, shop.architecture(SMALL_BASE)).state_dict()
+    tensors = Tensors(folder / "tensors.json")
+    assert list(tensors) == [name for name, value in state.items() if value.dtype == torch.float32]
+    end = 0
+    for name, entry in index["tensors"].items():
+        assert 0 <= entry["offset"] - end < 64, name
+        end = entry["offset"] + 4 * math.prod(entry["shape"])
+        assert np.array_equal(tensors[name], state[name].numpy()), name
+    graph = onnx.load(folder / "model.onnx", load_external_data=False)
+    places = [
+        int(next(one.value for one in tensor.external_data if one.key == "offset"))
+        for tensor in graph.graph.initializer
+        if tensor.external_data
+    ]
+    shared = sum(place < end for place in places)
+    assert shared > 0.7 * len(places)  # the rest are biases spread over windows, and constants
+
+
+def test_loading_gives_the_files_pages_back(shop: Shop) -> None:
+    """Loading costs what is packed, and not the file besides: 363 MB for the published networks."""
+    program = (
+        "import sys; from pathlib import Path; from inspyrenet import Kernels, Network, Tensors\n"
+        "network = Network(Tensors(Path(sys.argv[1])), 384, Kernels(1))\n"
+        "status = Path('/proc/self/status').read_text()\n"
+        "print(*(int(status.split(name)[1].split()[0]) for name in ('VmHWM:', 'VmRSS:')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(shop.artefact(FAST) / "tensors.json")],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    most_kb, after_kb = (int(word) for word in done.stdout.split())
+    assert most_kb - after_kb < 100_000
