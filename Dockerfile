@@ -34,6 +34,8 @@ RUN python -m pip wheel --quiet --no-deps --wheel-dir /wheels /src/matting /src/
 # Wheels alone: nothing is compiled here, on either platform. Bytecode with unchecked hashes is valid whatever time stamps
 # the files get on their way, and on a file system where none can be written:
 # https://docs.python.org/3/library/py_compile.html#py_compile.PycInvalidationMode
+# botocore lists the folder of each of its 450 services to make a client of one; what is called here and what its
+# credentials come from stays.
 FROM build AS packages-onnxruntime
 COPY layers/dependencies/requirements.txt layers/dependencies/serve.txt /src/
 COPY --from=compiled /wheels /wheels
@@ -42,6 +44,8 @@ RUN python -m pip install --quiet --no-compile --require-hashes --only-binary=:a
  && python -m pip install --quiet --no-compile --no-deps --target /opt/python /wheels/*.whl \
  && rm -rf /opt/python/bin \
  && find /opt/python -type d -name tests -prune -exec rm -rf {} + \
+ && find /opt/python/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name lambda ! -name secretsmanager \
+      ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -rf {} + \
  && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/python \
  && chmod -R a+rX /opt/python
 

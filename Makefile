@@ -128,7 +128,7 @@ $(VENV)/ready: $(VENV)/demo-ready tests/requirements.txt
 	touch $@
 
 # Measurements, described in bench/README.md; quiet machines give better ones.
-.PHONY: figures bench bench-threads bench-rembg bench-encode bench-memory bench-uploads bench-http
+.PHONY: figures bench bench-threads bench-rembg bench-encode bench-memory bench-uploads bench-http bench-reads bench-stages
 figures: $(VENV)/ready ## pastes the figures that the benches wrote into the documents
 	$(RUN) -m bench.paste
 
@@ -159,6 +159,12 @@ bench-memory: $(VENV)/ready ## the network's memory at several sizes, with MODEL
 bench-uploads: $(VENV)/ready $(MODEL_DIR)/model.json ## uploads a second with 1, 2 and 4 environments, and memory after 2,000
 	$(RUN) -m bench.upload_rate --model-dir $(MODEL_DIR)
 	$(RUN) -m bench.upload_memory
+
+bench-reads: $(VENV)/ready $(MODEL_DIR)/model.json ## what a start reads from the disk, with MODEL_DIR
+	$(RUN) -m bench.cold_reads --model-dir $(MODEL_DIR)
+
+bench-stages: $(VENV)/ready build/model/u2netp/model.json ## where the time of 12 megapixels goes beside the network
+	$(RUN) -m bench.stages
 
 bench-encode: $(VENV)/ready ## the encoders' settings: time and size
 	$(RUN) -m bench.encode

@@ -5,9 +5,11 @@ The cut-out is a photograph enlarged, with a camera's noise put back: enlarging 
 
 from __future__ import annotations
 
+import functools
 import io
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -16,6 +18,10 @@ from bench.figures import Row, Run
 from bench.machine import versions
 from bench.pictures import photograph
 from bench.record import Watch, record
+from handler.pixels.png_writer import write_png
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CHOICES: dict[str, dict[str, object]] = {
     "PNG, Pillow's default": {"format": "PNG"},
@@ -42,12 +48,22 @@ def main() -> None:
     cutout = np.dstack([np.clip(rgb + noise, 0, 255).astype(np.uint8), alpha])
     cutout[alpha == 0] = 0
     picture = Image.fromarray(cutout)
-    for name, options in CHOICES.items():
+    ways: dict[str, Callable[[io.BytesIO], None]] = {
+        name: functools.partial(picture.save, **options)  # type: ignore[arg-type]  # Pillow's options differ by format
+        for name, options in CHOICES.items()
+    }
+    ways |= {
+        f"PNG, ours, {threads} thread{'s' * (threads > 1)}": functools.partial(
+            write_png, pixels=cutout, threads=threads
+        )
+        for threads in (1, 2)
+    }
+    for name, write in ways.items():
         times = []
         for _ in range(3):
             out = io.BytesIO()
             begun = time.perf_counter()
-            picture.save(out, **options)  # type: ignore[arg-type]  # Pillow's options differ by format
+            write(out)
             times.append(time.perf_counter() - begun)
         measured.append(Row(name, ("s", "MB"), (round(min(times), 4), len(out.getvalue()) / 1e6)))
     run = Run(

@@ -288,7 +288,8 @@ class _Passage:
         try:
             if painting.file_format == "zip":
                 return pack(painting.pixels, max_bytes)
-            return encode(painting.pixels, painting.file_format, max_bytes)
+            threads = self._pipeline.settings.threads
+            return encode(painting.pixels, painting.file_format, max_bytes, threads=threads)
         except ResultTooLarge as error:
             sentence = str(error)
         # Out here, where nothing holds any more what the encoder had.

@@ -6,7 +6,6 @@ what would do. It must not know what the settings are used for.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -252,6 +251,8 @@ def _api_key_hashes(env: Mapping[str, str]) -> frozenset[str] | None:
 
 def hash_of(key: str) -> str:
     """Give an API key's SHA-256 in hexadecimal."""
+    import hashlib  # noqa: PLC0415 - OpenSSL, of which a start without keys need read nothing
+
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from PIL import Image, ImageDraw
+import numpy as np
+from PIL import Image
 
 from handler import telemetry
 from handler.errors import CutoutError, UnknownForeground
@@ -130,12 +131,14 @@ def _reported(error: Exception, status_code: int) -> str:
 
 @functools.cache
 def dummy_picture(width_px: int, height_px: int) -> bytes:
-    """Draw a PNG with something to cut out: a disc on a ground."""
-    image = Image.new("RGB", (width_px, height_px), (210, 220, 230))
-    inset = (width_px // 4, height_px // 4)
-    ImageDraw.Draw(image).ellipse((*inset, width_px - 1 - inset[0], height_px - 1 - inset[1]), fill=(180, 40, 30))
+    """Draw a PNG with something to cut out: a disc on a ground. By hand, since ImageDraw brings FreeType, 3 MB."""
+    down, across = np.ogrid[:height_px, :width_px]
+    # in units of the disc's radii, a quarter of each side
+    right, below = (across - (width_px - 1) / 2) / (width_px / 4), (down - (height_px - 1) / 2) / (height_px / 4)
+    inside = (right**2 + below**2 <= 1)[..., np.newaxis]
+    rgb = np.where(inside, (180, 40, 30), (210, 220, 230)).astype(np.uint8)
     out = io.BytesIO()
-    image.save(out, "PNG")
+    Image.fromarray(rgb).save(out, "PNG")
     return out.getvalue()
 
 

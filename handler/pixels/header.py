@@ -5,12 +5,13 @@ Enters: the bytes of a file that anyone may have made. Leaves: a Header for `dec
 
 from __future__ import annotations
 
+import importlib
 import io
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from handler.errors import FileTooLarge, InvalidFileType, OutOfMemory, UnreadableImage
 from handler.pixels.claim import READABLE, read_claim
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 Image.MAX_IMAGE_PIXELS = None
 # And `png.read_chunks` has dropped what is longer.
 PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
-# libavif would start a thread for each processor of the host, with buffers of its own each.
-AvifImagePlugin.DEFAULT_MAX_THREADS = 2
+
+# Asked for a format that it has no plugin of yet, Pillow loads all forty that there are.
+PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "ICO": "IcoImagePlugin"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ def read_header(data: bytes, limits: Limits) -> Header:
         raise InvalidFileType(f"The file is empty. Send a picture: {READABLE} are read.")
     claim = read_claim(data, limits.max_parts)
     limits.check_claim(claim)
-    if claim.format == "HEIF":
-        _read_heif()
+    _teach(claim.format)
     header = Header(claim.data, claim.format, claim.name, "", claim.width_px, claim.height_px)
     try:
         with memory_is_ours("the header is read"), header.open() as image:
@@ -75,8 +76,16 @@ def read_header(data: bytes, limits: Limits) -> Header:
     return Header(claim.data, claim.format, claim.name, mode, width_px, height_px)
 
 
-def _read_heif() -> None:
-    """Teach Pillow HEIC, when the first one comes: the library costs 20 ms to import."""
-    import pillow_heif  # noqa: PLC0415 - only pictures from phones need it
+def _teach(file_format: str) -> None:
+    """Teach Pillow a format when the first file of it comes; what nobody sends costs no start."""
+    if file_format == "HEIF":
+        import pillow_heif  # noqa: PLC0415 - 20 ms, which only pictures from phones need
 
-    pillow_heif.register_heif_opener(thumbnails=False)
+        pillow_heif.register_heif_opener(thumbnails=False)
+    elif file_format == "AVIF":
+        from PIL import AvifImagePlugin  # noqa: PLC0415 - libavif, 5 MB, which few pictures need
+
+        # libavif would start a thread for each processor of the host, with buffers of its own each.
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 2
+    elif file_format in PLUGINS:
+        importlib.import_module(f"PIL.{PLUGINS[file_format]}")

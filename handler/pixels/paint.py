@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matting import join_alpha
 from PIL import Image
 
 from handler.pixels.background import cover
@@ -49,7 +50,8 @@ def _painting(subject: Subject, rendering: Rendering, backdrop: Picture | None) 
     if is_opaque:
         pixels = subject.rgb
     elif (ground := _ground(subject, rendering, backdrop)) is None and rendering.shadow is None:
-        pixels = _cut_out(subject.rgb, subject.alpha)
+        # What nobody sees is not sent: smaller, and the old background does not leak.
+        pixels = join_alpha(subject.rgb, subject.alpha)
     else:
         shadow = None if rendering.shadow is None else cast(subject.alpha, subject.box, rendering.shadow)
         pixels = _layered(subject.rgb, subject.alpha, shadow, ground, flat=rendering.format == "jpg")
@@ -66,14 +68,6 @@ def _ground(subject: Subject, rendering: Rendering, backdrop: Picture | None) ->
     if colour is not None and colour[3] > 0:
         return colour
     return WHITE if rendering.format == "jpg" else None
-
-
-def _cut_out(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    pixels = np.empty((*alpha.shape, 4), np.uint8)
-    pixels[..., :3], pixels[..., 3] = rgb, alpha
-    # What nobody sees is not sent: smaller, and the old background does not leak. As whole words: four times as fast.
-    np.copyto(pixels.view(np.uint32)[..., 0], 0, where=alpha == 0)
-    return pixels
 
 
 def _layered(
@@ -105,7 +99,7 @@ def _layered(
                 black = Image.new("RGBA", mask.size)
                 black.putalpha(shade)
                 canvas.alpha_composite(black)
-            canvas.alpha_composite(Image.fromarray(_cut_out(rgb[rows], alpha[rows])))
+            canvas.alpha_composite(Image.fromarray(join_alpha(rgb[rows], alpha[rows])))
             if flat:
                 page = Image.new("RGB", mask.size, WHITE[:3])
                 page.paste(canvas.convert("RGB"), mask=canvas.getchannel("A"))

@@ -6,7 +6,6 @@ pictures that somebody gave to be learned from. Keys are tokens that nobody can 
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -148,6 +147,8 @@ def _require_size(size_bytes: int, max_bytes: int) -> None:
 
 
 def _token() -> str:
+    import secrets  # noqa: PLC0415 - OpenSSL, which only pictures in RESULT_BUCKET need
+
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 

@@ -5,7 +5,6 @@ S3 keeps it as the object's user metadata: https://docs.aws.amazon.com/AmazonS3/
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,6 +78,8 @@ def object_id(picture: S3Object) -> str:
 
 def digest(text: str) -> str:
     """Give 16 hexadecimal digits that stand for a text."""
+    import hashlib  # noqa: PLC0415 - OpenSSL, which only uploads need
+
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

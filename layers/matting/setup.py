@@ -1,4 +1,4 @@
-"""Compile kernel.c with the Zig compiler that pip installed for this build, into a library that ctypes loads."""
+"""Compile the C files with the Zig compiler that pip installed for this build, into a library that ctypes loads."""
 
 import os
 import platform
@@ -60,6 +60,6 @@ class TagForAnyPython(bdist_wheel):
 
 
 setup(
-    ext_modules=[Extension("matting.kernel", ["src/matting/kernel.c"])],
+    ext_modules=[Extension("matting.kernel", ["src/matting/kernel.c", "src/matting/png.c"])],
     cmdclass={"build_ext": CompileKernel, "bdist_wheel": TagForAnyPython},
 )

@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import botocore
+
 from layers.model.checkpoints import CHECKPOINTS, StateDict
 from tests.template.stack import template
 
@@ -60,6 +62,17 @@ def test_the_cpu_index_gives_torch_and_the_lock_the_rest() -> None:
     assert hashed.count("--hash=") > 0
     assert all(f"{name}==" not in hashed for name in names - kept)
     assert len(re.findall(r"^\s+--hash", hashed, re.MULTILINE)) < len(re.findall(r"^\s+--hash", LOCK, re.MULTILINE))
+
+
+def test_the_services_that_botocore_keeps_are_those_that_are_called() -> None:
+    """To make a client botocore lists every service's folder; those of its own credentials are asked by botocore."""
+    kept = set(re.findall(r"! -name (\S+)", DOCKERFILE))
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "handler").rglob("*.py")]
+    called = {name for text in texts for name in re.findall(r"boto3\.client\(\s*\"(\w+)\"", text)}
+    called |= {"secretsmanager" for text in texts if "SecretsProvider" in text}
+    assert called == {"s3", "lambda", "secretsmanager"}
+    assert kept == called | {"sts", "sso", "sso-oidc", "signin"}
+    assert all((Path(botocore.__file__).parent / "data" / name).is_dir() for name in kept)
 
 
 def test_nothing_is_sent_to_the_makers_of_the_engine(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ from handler.errors import (
 from handler.pixels.decode import decode
 from handler.pixels.encode import encode
 from handler.pixels.header import read_header
+from handler.pixels.layout import bounded_size
 from handler.pixels.limits import Limits
+from local.emulator import ROOT
 from tests.pictures import FORMATS, alpha_ramp, difference, pixels, png_claiming, quarters, sample, save, scene
 
 if TYPE_CHECKING:
@@ -334,6 +336,72 @@ def test_a_picture_is_scaled_down_to_the_megapixels_asked_for() -> None:
     assert picture.width_px * picture.height_px <= 250_000
     assert picture.width_px / picture.height_px == pytest.approx(1.5, rel=0.01)
     assert difference(picture.rgb, pixels(scene(1200, 800).resize((picture.width_px, picture.height_px)))) < 4
+
+
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
+
+
+def photograph(name: str, width_px: int, height_px: int) -> Image.Image:
+    """Cut a part out of a photograph."""
+    with Image.open(ROOT / "demo" / "photos" / f"{name}.jpg") as image:
+        return image.convert("RGB").crop((8, 4, 8 + width_px, 4 + height_px))
+
+
+def differences_of_a_reduced_picture(data: bytes, megapixels: float) -> NDArray[np.int16]:
+    """Compare what is decoded for a small result with all the detail, scaled down."""
+    header = read_header(data, LIMITS)
+    reduced = decode(header, megapixels).rgb
+    full = Image.fromarray(decode(header).rgb)
+    expected = full.resize((reduced.shape[1], reduced.shape[0]), Image.Resampling.LANCZOS)
+    steps: NDArray[np.int16] = np.abs(reduced.astype(np.int16) - np.asarray(expected))
+    return steps
+
+
+def require_alike(steps: NDArray[np.int16]) -> None:
+    """Hold the differences to their bound; the outermost pixels' are larger, where a block of 8 sticks out."""
+    within = steps[1:-1, 1:-1]
+    assert 0 < within.mean() < 1.3
+    assert np.percentile(within, 99) <= 6
+    assert within.max() <= 16
+    assert steps.max() <= 32
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("megapixels", [0.0005, 0.002, 0.006])  # an eighth, a quarter, a half of the detail
+def test_a_jpeg_for_a_small_result_is_decoded_alike(megapixels: float, orientation: int) -> None:
+    """Neither side is a multiple of 8, so that the last blocks stick out, on whichever side they come to lie."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = save(photograph("coffee", 441, 297), "JPEG", quality=92, exif=exif)
+    steps = differences_of_a_reduced_picture(data, megapixels)
+    require_alike(steps)
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("RGB", {"subsampling": 2}), ("RGB", {"progressive": True}), ("RGB", {"subsampling": 0}), ("L", {}), ("CMYK", {})],
+    ids=str,
+)
+def test_every_kind_of_jpeg_is_decoded_alike_for_a_small_result(name: str, mode: str, options: dict[str, Any]) -> None:
+    data = save(photograph(name, 419, 293).convert(mode), "JPEG", quality=90, **options)
+    steps = differences_of_a_reduced_picture(data, 0.005)
+    require_alike(steps)
+
+
+def test_a_jpeg_is_decoded_whole_for_a_result_of_more_than_half_its_size() -> None:
+    data = save(photograph("chelsea", 400, 280), "JPEG", quality=92)
+    header = read_header(data, LIMITS)
+    size = bounded_size(400, 280, 0.03)
+    expected = Image.fromarray(decode(header).rgb).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    np.testing.assert_array_equal(decode(header, 0.03).rgb, np.asarray(expected))
+
+
+def test_a_jpeg_cut_short_is_refused_for_a_small_result_too() -> None:
+    data = save(photograph("chelsea", 400, 280), "JPEG", quality=92)
+    with pytest.raises(UnreadableImage):
+        decode(read_header(data[: len(data) // 2], LIMITS), 0.004)
+    assert decode(read_header(data[:-2], LIMITS), 0.004).width_px == 75
 
 
 def test_a_smaller_picture_is_not_scaled_up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -52,6 +53,41 @@ def test_the_least_is_nearly_reached(file_format: FileFormat, share: float) -> N
     """A bound of nothing would be true, too."""
     reached = len(encode(flat(4096, 4096, 3), file_format))
     assert share * reached < least_bytes(file_format, 4096, 4096, 3) <= reached
+
+
+def chunks_of(png: bytes) -> list[tuple[bytes, bytes]]:
+    """Take a PNG apart, each chunk's checksum checked."""
+    chunks, at = [], 8
+    while at < len(png):
+        size, kind = int.from_bytes(png[at : at + 4], "big"), png[at + 4 : at + 8]
+        data = png[at + 8 : at + 8 + size]
+        assert int.from_bytes(png[at + 8 + size : at + 12 + size], "big") == zlib.crc32(kind + data)
+        chunks.append((kind, data))
+        at += 12 + size
+    return chunks
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 1, 4), (2, 700_000, 3), (2000, 3, 4), (900, 1300), (900, 1300, 4)], ids=str
+)
+def test_a_png_is_whole_whatever_the_threads(shape: tuple[int, ...], threads: int) -> None:
+    """Pillow looks at no stream's checksum and stops where it has its rows: so the stream is read by zlib itself."""
+    noise = np.random.default_rng(len(shape)).integers(0, 9, shape, np.uint8)
+    png = encode(noise, "png", threads=threads)
+    np.testing.assert_array_equal(np.asarray(opened(png)), noise)
+    chunks = chunks_of(png)
+    inflate = zlib.decompressobj()
+    rows = inflate.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT"))
+    assert inflate.eof
+    assert inflate.unused_data == b""
+    assert len(rows) == shape[0] + noise.size
+    assert {kind for kind, _ in chunks} == {b"IHDR", b"IDAT", b"IEND"}
+
+
+def test_a_png_needs_no_contiguous_pixels() -> None:
+    noise = np.random.default_rng(2).integers(0, 255, (40, 60, 4), np.uint8)
+    np.testing.assert_array_equal(np.asarray(opened(encode(noise[::2, 5:], "png", threads=2))), noise[::2, 5:])
 
 
 def test_a_result_that_is_too_large_ends_the_work() -> None:

@@ -10,7 +10,7 @@ from handler.app import MATCHES, match
 from handler.triggers.http import HttpCall
 from handler.triggers.ping import PingCall
 from handler.triggers.unknown import UnknownCall
-from handler.triggers.uploads import BatchCall, DirectCall, QueueCall
+from handler.triggers.uploads.calls import BatchCall, DirectCall, QueueCall
 from local import events
 from tests.triggers.test_ping import PINGS
 

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from inspyrenet.kernels import Floats, Kernels, Norm, Trace
 
-_MAP_FLOATS_PER_PX = 150
-_MAP_FLOATS = 24 * 1024**2
+# What the maps take of a reserve at most, over sizes from 32 x 32 to 320 x 5056: 84 per pixel, and the strips.
+# Only what is touched takes memory.
+_MAP_FLOATS_PER_PX = 96
+_MAP_FLOATS = 32 * 1024**2
 _PACKED_SHARE = 1.35  # filters take four times their weights
 
 

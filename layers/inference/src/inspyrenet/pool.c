@@ -115,7 +115,7 @@ int threads_of(const Pool *pool) { return pool->threads; }
 /* Memory in pages of 2 MB where the kernel has them: a matrix walks over thousands of small pages otherwise, and each
  * costs a fault at first. NULL: there is none. */
 EXPORTED void *inspyrenet_allocate(size_t bytes) {
-    void *found = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *found = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (found == MAP_FAILED) return NULL;
 #if defined(MADV_HUGEPAGE)
     madvise(found, bytes, MADV_HUGEPAGE); /* may be refused, which costs time alone */
