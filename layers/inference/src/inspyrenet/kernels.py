@@ -39,7 +39,10 @@ class Norm:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A matrix (depth, columns) in the panels that the kernels read, and what is added to each product."""
+    """A matrix (depth, columns) in the panels that the kernels read, and what is added to each product.
+
+    The bias is read by whole panels, so it is as long as they are.
+    """
 
     depth: int
     columns: int

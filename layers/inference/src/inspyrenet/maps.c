@@ -176,7 +176,8 @@ static void slide_row(const void *given, int row, float *scratch) {
 }
 
 /* A convolution of `taps` x 1 (down) or 1 x `taps` pixels that keeps the size. panels: (taps * channels, columns).
- * `from` (height, width, channels) must be readable for TILE pixels beyond its end. False: too wide for the scratch. */
+ * columns: downwards a multiple of PANEL, and `from` (height, width, channels) is read for up to TILE - 1 pixels beyond its
+ * end, which make no result. False: too wide for the scratch. */
 EXPORTED bool inspyrenet_slide(Pool *pool, const float *from, int height, int width, int channels, int taps, bool down,
                                const float *panels, const float *bias, int columns, float *out) {
     if ((size_t)(width + taps + TILE) * (size_t)channels * sizeof(float) > SCRATCH_BYTES) return false;

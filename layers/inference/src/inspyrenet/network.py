@@ -47,7 +47,8 @@ class Network:
         self._kernels.trace = trace
         h, w = picture.shape[1:]
         reserve = self._reserve((h, w))
-        with reserve.returned():
+        # e^x of a logit beyond 88 is infinite, and its sigmoid zero or one as it should be.
+        with reserve.returned(), np.errstate(over="ignore"):
             return self._run(np.ascontiguousarray(picture, np.float32), reserve)
 
     def _reserve(self, size: tuple[int, int]) -> Reserve:

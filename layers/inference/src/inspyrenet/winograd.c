@@ -204,8 +204,8 @@ static void convolve_block(const void *given, int index, float *scratch) {
 
 /* Rows `top` to `bottom` of a 3 x 3 convolution that keeps the size, beyond whose borders everything is zero.
  *
- * The input is up to four maps side by side, `channels` of each, multiples of LANES; all pointers to maps are to where
- * row 0 would be. `panels` are the transformed weights, see `inspyrenet_pack_filter`. With `weights` (columns,),
+ * The input is up to four maps side by side, `channels` of each, multiples of LANES; columns: a multiple of PANEL. All
+ * pointers to maps are to where row 0 would be. `panels` are the transformed weights, see `inspyrenet_pack_filter`. With `weights` (columns,),
  * only the weighted sum of each pixel's results is written, to `flat` (height, width). False: too many channels for a
  * thread's scratch. */
 EXPORTED bool inspyrenet_convolve(Pool *pool, int parts, const float *const *pixels, const ptrdiff_t *pixel_strides,
