@@ -131,7 +131,7 @@ def test_the_file_is_encoded_once(roomy: Roomy, monkeypatch: pytest.MonkeyPatch)
     crc32 = zlib.crc32
 
     def counted(data: bytes, value: int = 0) -> int:
-        if data[:4] == b"IHDR" or value == crc32(b"IHDR"):
+        if data == b"IHDR":
             heads.append(data)
         return crc32(data, value)
 
