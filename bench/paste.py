@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.contest import FIRST, LATER, PEAK
 from bench.costs import report
-from bench.figures import ROOT, Run, read_all
+from bench.figures import OURS, ROOT, Run, read_all
 from bench.growth import by_memory
 from bench.plot import draw
 from bench.prices import DEFAULT_MB
@@ -85,7 +85,7 @@ def runs_of(runs: Sequence[Run], table: str) -> list[Run]:
 def ratios(runs: Sequence[Run], table: str, row: str) -> str:
     """Say how ours compares with its peer in one row of a table, on all machines that were quiet enough to tell."""
     found = []
-    chosen = runs_of(runs, table)
+    chosen = [run for run in runs_of(runs, table) if OURS in run.columns]
     for run in [run for run in chosen if not faults(run)] or chosen:
         ratio = run.ratio(row, peer_of(run)) if run.has(row) else None
         if ratio is not None:
