@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.contest import AROUND, FIRST, LATER, LOADED
 from bench.figures import OURS
 from bench.tables import UNKNOWN, line
-from bench.verdict import faults
+from bench.verdict import faults, noise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,16 +54,18 @@ class Target:
         return max(found)
 
     def verdict(self, runs: Sequence[Run]) -> str:
-        """Say whether it was reached, if the machine was quiet enough to tell."""
+        """Say whether it was reached, where the machine's noise leaves no doubt of it."""
         value = self.here(runs)
         if value is None:
             return "not measured"
         if self.unit == "MB":  # which no noise changes
             return self._judged(value)
-        about = [latest(runs, table) for table in self.tables]
-        if any(run is not None and faults(run) for run in about):
-            return "too noisy to tell"
-        return self._judged(value)
+        about = [run for table in self.tables if (run := latest(runs, table)) is not None]
+        if not any(faults(run) for run in about):
+            return self._judged(value)
+        off = 1 + max(noise(run) for run in about)
+        verdicts = {self._judged(value / off), self._judged(value * off)}
+        return verdicts.pop() if len(verdicts) == 1 else "too noisy to tell"
 
     def _judged(self, value: float) -> str:
         return "reached" if value <= self.most else "not reached"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from bench.tables import QUIET_CORES
@@ -29,6 +30,16 @@ def judged(run: Run) -> str:
     if not wrong:
         return f"quiet enough: nothing spread by more than {MOST_SPREAD:g} %, and other work took next to nothing."
     return f"too noisy to tell: {', '.join(wrong)}. Run it again on a quiet machine."
+
+
+def noise(run: Run) -> float:
+    """Say by what share a run's figures may be off: its widest spread; without end where other work took a part."""
+    others = run.circumstances.other_cores
+    if others is not None and others >= QUIET_CORES:
+        return math.inf
+    spreads = [row for row in (PRODUCT_SPREAD, LATER_SPREAD) if run.has(row)]
+    shares = [run.value(row, column) for row in spreads for column in run.columns]
+    return max((share for share in shares if share is not None), default=0.0) / 100
 
 
 def faults(run: Run) -> list[str]:

@@ -234,6 +234,11 @@ def test_a_target_on_a_run_that_spread_is_too_noisy_to_tell() -> None:
     )
 
 
+@pytest.mark.parametrize(("naive_s", "said"), [(60, "reached"), (10, "not reached")])
+def test_a_target_is_told_all_the_same_where_the_spread_cannot_change_it(naive_s: int, said: str) -> None:
+    assert SHARE.verdict([ruled([200, 240, 160], {FILLED: [figures(naive_s)] * 3, OURS: [figures(10)] * 3})]) == said
+
+
 def test_noise_changes_no_memory() -> None:
     memory = Target("memory", 1_600, (BASE,), OVER_TEN, "MB")
     assert memory.verdict([ours_and_naive((28, 10), BUSY)]) == "reached"
