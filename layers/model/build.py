@@ -36,7 +36,7 @@ INSPYRENET_SESSION: dict[str, Any] = {
 }
 # `make bench-memory`: 1,906 MB at 1.05 megapixels, 2,668 at 1.64 and 3,627 at 2.17; rounded up.
 INSPYRENET_MEMORY = manifest.MemorySpec(base_bytes=300_000_000, bytes_per_network_px=1_550)
-# The same with the kernels: 807, 991 and 1,152 MB; small networks need 530 MB, very wide ones more strips.
+# The same with the kernels: some 800, 990 and 1,150 MB; small networks need 530 MB, very wide ones more strips.
 KERNELS_MEMORY = manifest.MemorySpec(base_bytes=520_000_000, bytes_per_network_px=310)
 
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from inspyrenet.memory import Workshop
     from inspyrenet.weights import Weights
 
-# Pixels of the result that are worked out together: what a stage needs in between is never whole in memory. Wide maps
-# get strips of fewer rows, down to 16, since each strip works out ten of its neighbours' again.
+# Pixels of the result worked out together, since what a stage needs in between is large; rounded to rows, no fewer
+# than 16, since each strip works out up to ten of its neighbours' rows again.
 STRIP_PX = 64 * 1024
-LEAST_STRIP_ROWS, MOST_STRIP_ROWS = 16, 64
+LEAST_STRIP_ROWS = 16
 # Into how many sums the contexts are gathered: a fixed number, so that results do not depend on the threads.
 GATHER_JOBS = 16
 # How many rows more than its result a strip needs of its input: a row on either side for each 3 x 3 convolution.
@@ -101,7 +101,7 @@ class SICA:
         laplacian = np.empty(size, np.float32)
         with shop.maps.returned():
             look = _Look(parts, size, *self._attend(shop, contexts))
-            rows = min(max(STRIP_PX // size[1] // 4 * 4, LEAST_STRIP_ROWS), MOST_STRIP_ROWS)
+            rows = max(STRIP_PX // size[1] // 4 * 4, LEAST_STRIP_ROWS)
             for top in range(0, size[0], rows):
                 self._refine(shop, look, (top, min(top + rows, size[0])), features, laplacian)
         return laplacian
