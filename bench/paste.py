@@ -82,11 +82,16 @@ def runs_of(runs: Sequence[Run], table: str) -> list[Run]:
     return chosen
 
 
+def believed(runs: Sequence[Run], table: str) -> list[Run]:
+    """Choose the runs with ours in them, of machines that were quiet enough to tell; all of them where none was."""
+    chosen = [run for run in runs_of(runs, table) if OURS in run.columns]
+    return [run for run in chosen if not faults(run)] or chosen
+
+
 def ratios(runs: Sequence[Run], table: str, row: str) -> str:
     """Say how ours compares with its peer in one row of a table, on all machines that were quiet enough to tell."""
     found = []
-    chosen = [run for run in runs_of(runs, table) if OURS in run.columns]
-    for run in [run for run in chosen if not faults(run)] or chosen:
+    for run in believed(runs, table):
         ratio = run.ratio(row, peer_of(run)) if run.has(row) else None
         if ratio is not None:
             found.append(ratio)
@@ -94,11 +99,13 @@ def ratios(runs: Sequence[Run], table: str, row: str) -> str:
 
 
 def takeaway(table: str, sentence: str) -> Callable[[Sequence[Run]], str]:
-    """Make the text of how ours compares on every machine: `later`, `first` and `peak` are the ratios in it."""
+    """Make the text of how ours compares: `where` begins it, and `later`, `first` and `peak` are the ratios in it."""
 
     def text(runs: Sequence[Run]) -> str:
         rows = {"first": FIRST, "later": LATER, "peak": PEAK}
-        return sentence.format(**{name: ratios(runs, table, row) for name, row in rows.items()})
+        machines = {run.circumstances.machine.name for run in believed(runs, table)}
+        where = f"On {machines.pop()}," if len(machines) == 1 else "Depending on the processor and the day,"
+        return sentence.format(where=where, **{name: ratios(runs, table, row) for name, row in rows.items()})
 
     return text
 
@@ -138,14 +145,14 @@ def growth(runs: Sequence[Run]) -> str:
 DERIVED: Mapping[str, Callable[[Sequence[Run]], str]] = {
     "upstream-takeaway": takeaway(
         BASE,
-        "Depending on the processor and the day, InSPyReNet base needs {later} of the time that a naive handler of "
+        "{where} InSPyReNet base needs {later} of the time that a naive handler of "
         "transparent-background needs for a picture, {first} for the first one after a start, and {peak} of its "
         "memory.",
     ),
     "rembg-takeaway": takeaway(
         REMBG[0],
-        "The embedded model needs {later} of rembg's time for a small picture, {first} for the first one after a "
-        "start, and {peak} of its memory.",
+        "{where} the embedded model needs {later} of rembg's time for a small picture, {first} for the first one after "
+        "a start, and {peak} of its memory.",
     ),
     "thousand": thousand,
     "costs-base": month("inspyrenet-base"),
