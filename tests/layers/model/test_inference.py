@@ -52,7 +52,8 @@ CASES = [*((SMALL_BASE, size) for size in SIZES), *((FAST, size) for size in SIZ
 @functools.cache
 def picture(size: tuple[int, int]) -> NDArray[np.float32]:
     """Give (3, *size), normalised."""
-    return verify.preprocess(Image.fromarray(synthetic.scenes(512, 1)[0]), size, SPEC)[0]
+    batch = verify.preprocess(Image.fromarray(synthetic.scenes(512, 1)[0]), size, SPEC)
+    return np.asarray(batch[0])
 
 
 @functools.cache
