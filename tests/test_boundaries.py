@@ -132,7 +132,7 @@ def test_of_two_pictures_that_differ_by_a_pixel_one_is_carried_and_the_other_ref
     for sender in [sender for sender, limit in ANSWER_BYTES.items() if limit == limit_bytes]:
         fits: Answered = read(emulated.invoke(cut_out_event(sender, noise(side_px, many))).payload)
         assert fits.status == 200
-        assert carried_bytes - 20 < len(fits.body) <= carried_bytes
+        assert carried_bytes - 100 < len(fits.body) <= carried_bytes  # what a pixel more or less makes of a PNG
         assert fits.picture.size == (side_px, side_px)
         refused = read(emulated.invoke(cut_out_event(sender, noise(side_px, few))).payload)
         assert (refused.status, refused.error["code"]) == (400, "result_too_large")

@@ -9,7 +9,6 @@ stream, as pigz does it (https://zlib.net/pigz/). Run lengths, which are all tha
 from __future__ import annotations
 
 import functools
-import math
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # by channels: grey, RGB, RGBA
 DEFLATED = b"\x78\x01"  # zlib's header: a window of 32 kB, the quickest effort (RFC 1950)
-STRIP_BYTES = 2**20
+# Of pixels; the same whatever the threads, so that a file does not depend on them.
+STRIP_BYTES = 2**18
 ADLER_MODULUS = 65_521
 
 
@@ -39,7 +39,7 @@ def write_png(out: IO[bytes], pixels: NDArray[np.uint8], threads: int) -> None:
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     out.write(SIGNATURE)
     out.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width_px, height_px, 8, COLOUR_TYPES[channels], 0, 0, 0)))
-    rows = max(1, min(STRIP_BYTES // (width_px * channels), math.ceil(height_px / threads)))
+    rows = max(1, STRIP_BYTES // (width_px * channels))
     deflate = functools.partial(_deflated, np.ascontiguousarray(pixels), rows)
     stream, checksum = DEFLATED, 1
     executor = ThreadPoolExecutor(threads, thread_name_prefix="png")
