@@ -6,7 +6,9 @@ does. What depends on the code alone is shown on a small network of the same cod
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -232,10 +234,27 @@ def test_verify_fails_a_broken_graph(
     model = onnx.load(shop.artefact(FAST) / "model.onnx")
     drop_the_min_max(model)
     onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="model.onnx.data")
-    manifest.write(manifest.read(shop.artefact(FAST)), tmp_path)
+    manifest.write(replace(manifest.read(shop.artefact(FAST)), kernels=None), tmp_path)
     chosen = {name: photographs[name].resize((96, 64)) for name in ("chelsea", "coffee")}
     assert not verify.verify(tmp_path, shop.checkpoint(FAST), chosen, ["dynamic"])
     assert capsys.readouterr().out.count("FAILED") == 2
+
+
+def test_verify_fails_kernels_whose_weights_are_mixed_up(
+    shop: Shop, photographs: Mapping[str, Image.Image], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The graph beside them is whole, and passes."""
+    for file in shop.artefact(FAST).iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    index = json.loads((tmp_path / "tensors.json").read_text())
+    one, other = (index["tensors"][f"attention1.conv_out{number}.conv.bias"] for number in (2, 3))
+    one["offset"], other["offset"] = other["offset"], one["offset"]
+    (tmp_path / "tensors.json").unlink()
+    (tmp_path / "tensors.json").write_text(json.dumps(index))
+    chosen = {name: photographs[name].resize((96, 64)) for name in ("chelsea", "coffee")}
+    assert not verify.verify(tmp_path, shop.checkpoint(FAST), chosen, ["dynamic"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [(line.split()[2], "FAILED" in line) for line in lines] == [("graph", False), ("kernels", True)] * 2
 
 
 def test_verify_wants_two_pictures_that_can_be_compared(shop: Shop, photographs: Mapping[str, Image.Image]) -> None:
