@@ -13,6 +13,7 @@ from PIL import Image
 
 from handler.errors import InvalidDimensions, ResultTooLarge
 from handler.pixels.limits import memory_is_ours
+from handler.pixels.plugins import load_plugin
 from handler.pixels.png_writer import write_png
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ def encode(
             return out.getvalue()
         image = Image.fromarray(pixels)
         if file_format == "webp":
-            from PIL import WebPImagePlugin  # noqa: F401, PLC0415 - what Pillow has no plugin of makes it load all it has
-
+            load_plugin("WEBP")
             try:
                 image.save(out, "WEBP", quality=90, alpha_quality=100, method=0)  # the same command
             except ValueError as error:

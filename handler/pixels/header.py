@@ -5,7 +5,6 @@ Enters: the bytes of a file that anyone may have made. Leaves: a Header for `dec
 
 from __future__ import annotations
 
-import importlib
 import io
 import warnings
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from handler.errors import FileTooLarge, InvalidFileType, OutOfMemory, UnreadableImage
 from handler.pixels.claim import READABLE, read_claim
 from handler.pixels.limits import memory_is_ours
+from handler.pixels.plugins import load_plugin
 from handler.pixels.png import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 Image.MAX_IMAGE_PIXELS = None
 # And `png.read_chunks` has dropped what is longer.
 PngImagePlugin.MAX_TEXT_CHUNK = MAX_PROFILE_BYTES
-
-# Asked for a format that it has no plugin of yet, Pillow loads all forty that there are.
-PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "ICO": "IcoImagePlugin"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def read_header(data: bytes, limits: Limits) -> Header:
         raise InvalidFileType(f"The file is empty. Send a picture: {READABLE} are read.")
     claim = read_claim(data, limits.max_parts)
     limits.check_claim(claim)
-    _teach(claim.format)
+    load_plugin(claim.format)
     header = Header(claim.data, claim.format, claim.name, "", claim.width_px, claim.height_px)
     try:
         with memory_is_ours("the header is read"), header.open() as image:
@@ -74,18 +71,3 @@ def read_header(data: bytes, limits: Limits) -> Header:
         raise UnreadableImage(f"The picture's header is broken ({type(error).__name__}). Export it again.") from error
     limits.check_size(claim.name, mode, width_px, height_px, len(data))
     return Header(claim.data, claim.format, claim.name, mode, width_px, height_px)
-
-
-def _teach(file_format: str) -> None:
-    """Teach Pillow a format when the first file of it comes; what nobody sends costs no start."""
-    if file_format == "HEIF":
-        import pillow_heif  # noqa: PLC0415 - 20 ms, which only pictures from phones need
-
-        pillow_heif.register_heif_opener(thumbnails=False)
-    elif file_format == "AVIF":
-        from PIL import AvifImagePlugin  # noqa: PLC0415 - libavif, 5 MB, which few pictures need
-
-        # libavif would start a thread for each processor of the host, with buffers of its own each.
-        AvifImagePlugin.DEFAULT_MAX_THREADS = 2
-    elif file_format in PLUGINS:
-        importlib.import_module(f"PIL.{PLUGINS[file_format]}")
