@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench.tables import QUIET_CORES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bench.figures import Run
 
@@ -34,24 +34,29 @@ def judged(run: Run) -> str:
 
 def noise(run: Run) -> float:
     """Say by what share a run's figures may be off: its widest spread; without end where other work took a part."""
-    others = run.circumstances.other_cores
-    if others is not None and others >= QUIET_CORES:
+    if _others(run):
         return math.inf
-    spreads = [row for row in (PRODUCT_SPREAD, LATER_SPREAD) if run.has(row)]
-    shares = [run.value(row, column) for row in spreads for column in run.columns]
-    return max((share for share in shares if share is not None), default=0.0) / 100
+    return max((percent for _, percent in _spreads(run)), default=0.0) / 100
 
 
 def faults(run: Run) -> list[str]:
     """List what speaks against a run: what spread too far, and other work."""
-    wrong = []
-    for row in (PRODUCT_SPREAD, LATER_SPREAD):
-        for column in run.columns if run.has(row) else ():
-            share = run.value(row, column)
-            if share is not None and share > MOST_SPREAD:
-                what = "the machine's own peak" if row == PRODUCT_SPREAD else f"“{column}”"
-                wrong.append(f"{what} spread by {share:.1f} %")
-    others = run.circumstances.other_cores
-    if others is not None and others >= QUIET_CORES:
+    wrong = [f"{what} spread by {percent:.1f} %" for what, percent in _spreads(run) if percent > MOST_SPREAD]
+    if others := _others(run):
         wrong.append(f"other work took {others:.1f} cores")
     return wrong
+
+
+def _spreads(run: Run) -> Iterator[tuple[str, float]]:
+    """Give what a run says it spread by, in percent."""
+    for row in (PRODUCT_SPREAD, LATER_SPREAD):
+        for column in run.columns if run.has(row) else ():
+            percent = run.value(row, column)
+            if percent is not None:
+                yield "the machine's own peak" if row == PRODUCT_SPREAD else f"“{column}”", percent
+
+
+def _others(run: Run) -> float:
+    """Give the cores that other work took, if they count; else 0."""
+    others = run.circumstances.other_cores or 0.0
+    return others if others >= QUIET_CORES else 0.0
