@@ -69,7 +69,7 @@ void normalise(const float *token, int width, Norm norm, float *out) {
         store(out + at, (load(token + at) - mean) * scale * load(norm.weight + at) + load(norm.bias + at));
 }
 
-/* Bring a strip into scratch, normalised if there is a norm, and fill it up to a multiple of TILE rows. */
+/* Bring a strip into scratch, normalised if there is a norm. What the last tile reads behind it makes no result. */
 static void bring(const float *tokens, ptrdiff_t stride, int rows, int width, const Norm *norm, float *out) {
     for (int row = 0; row < rows; row++) {
         float *to = out + (ptrdiff_t)row * (width + PADDING);
@@ -78,7 +78,6 @@ static void bring(const float *tokens, ptrdiff_t stride, int rows, int width, co
         else
             memcpy(to, tokens + row * stride, (size_t)width * sizeof *to);
     }
-    for (int row = rows; row % TILE; row++) memset(out + (ptrdiff_t)row * (width + PADDING), 0, (size_t)width * sizeof *out);
 }
 
 /* Divide rows into strips that fit the cache, the same number for each thread. */

@@ -21,8 +21,7 @@ typedef struct {
 static Between between(int at, int small, int large, bool corners) {
     double where = corners ? (large > 1 ? (double)at * (small - 1) / (large - 1) : 0.0) : (at + 0.5) * small / large - 0.5;
     if (where < 0) where = 0;
-    int first = (int)where;
-    if (first > small - 1) first = small - 1;
+    int first = (int)where; /* less than `small`, by either rule */
     return (Between){first, first < small - 1 ? first + 1 : first, (float)(where - first)};
 }
 

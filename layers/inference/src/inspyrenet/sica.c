@@ -88,7 +88,7 @@ static void gather_rows(const void *given, int index, float *scratch) {
     }
 }
 
-/* What the classes' contexts take of a map (h, w, channels), before its columns are resized; see `contexts` in sica.py.
+/* What the classes' contexts take of a map (h, w, channels), before its columns are resized; see `_contexts` in sica.py.
  *
  * classes: (count, channels, side, blocks), resize: (h, side). out: (jobs, w, columns), of which the first count * blocks
  * columns are used, columns a multiple of PANEL; the sum over the jobs is the caller's. False: it does not fit a scratch. */

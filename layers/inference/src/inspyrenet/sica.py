@@ -233,7 +233,7 @@ def _enlarge(shop: Workshop, flat: Floats, size: tuple[int, int]) -> Floats:
     return out[..., 0]
 
 
-@functools.lru_cache(maxsize=16)  # a picture needs six, and the next one the same
+@functools.lru_cache(maxsize=6)  # a picture needs six, and the next one the same
 def _resizes(source: int, between: int, target: int) -> Floats:
     """Give the matrix (source, target) of a bilinear resize along one axis, by way of `between`."""
     return np.ascontiguousarray(_resize(source, between) @ _resize(between, target), dtype=np.float32)

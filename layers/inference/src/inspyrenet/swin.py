@@ -5,6 +5,7 @@ Enters: a normalised picture (3, H, W). Leaves: its tokens at each scale, behind
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,7 @@ def _merge(shop: Workshop, tokens: Floats, size: tuple[int, int], stage: Stage) 
     return merged
 
 
+@functools.cache
 def _relative_positions() -> NDArray[np.intp]:
     """Give, for two places of a window, the row of the bias table: (144, 144)."""
     y, x = np.divmod(np.arange(WINDOW**2), WINDOW)
