@@ -252,7 +252,8 @@ def _open_engine(manifest: Manifest, settings: Settings) -> _Opened:
             try:
                 from handler.model.kernels_engine import KernelsEngine  # noqa: PLC0415 - the door is lazy on purpose
             except (ImportError, OSError) as error:
-                notes = (f"The kernels do not load here, so ONNX Runtime runs the graph, in twice the time: {error}",)
+                said = "The kernels do not load here, so ONNX Runtime runs the graph, more slowly and in more memory"
+                notes = (f"{said}: {error}",)
             else:
                 engine = KernelsEngine(manifest.kernels.tensors, manifest.base_px, settings.threads)
                 return _Opened(engine, manifest.kernels.memory)
